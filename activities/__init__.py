@@ -1,0 +1,1 @@
+"""Thin verbs over ports: what workflows may ask of the outside world."""

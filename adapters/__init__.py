@@ -1,0 +1,1 @@
+"""One folder per outside system, behind the ports of the canonical model."""

@@ -1,0 +1,1 @@
+"""Kantata OX, the PSA: projects, teams, time and expenses."""

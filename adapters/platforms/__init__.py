@@ -1,0 +1,1 @@
+"""Platforms that several vendors share."""

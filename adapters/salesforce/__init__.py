@@ -1,0 +1,1 @@
+"""Salesforce, the CRM: source of deals, target of billing status."""

@@ -1,0 +1,1 @@
+"""Tryton, the ERP: parties, projects, invoices, payments."""

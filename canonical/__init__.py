@@ -1,0 +1,1 @@
+"""The canonical model: nouns, events, money, rules and ports. Pure: no clock, no I/O."""

@@ -1,0 +1,1 @@
+"""Contract rules, one file a rule, found by their folder."""

@@ -1,0 +1,1 @@
+"""Operations and finance: the API and pages."""

@@ -1,0 +1,1 @@
+"""The webhook receiver and the relay that hands events to workflows."""

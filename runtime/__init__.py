@@ -1,0 +1,1 @@
+"""Process plumbing: settings, Temporal connection, logs, telemetry, local servers."""

@@ -1,0 +1,1 @@
+"""The store: PostgreSQL tables, constraints and queries; the truth of the product."""

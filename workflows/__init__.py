@@ -1,0 +1,1 @@
+"""Deterministic orchestration: the business processes, written as they read."""
