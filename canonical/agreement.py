@@ -1,0 +1,153 @@
+"""From a valid deal to what was agreed: the client, the contract's first version, the project's
+plan."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+
+from canonical.base import Noun
+from canonical.client import Client, TaxId, TaxIdKind
+from canonical.contract import (
+    ContractLine,
+    ContractVersion,
+    ExpensesLine,
+    RateRow,
+    TimeAndMaterialsLine,
+)
+from canonical.deal import Deal, DealLine
+from canonical.ids import client_id, contract_id, engagement_id, project_id
+from canonical.landscape import LegalEntity
+from canonical.project import ProjectPlan, RoleRate, TeamMember
+from canonical.taxation import tax_code_for
+
+
+class Agreement(Noun):
+    """Everything that set-up creates, derived from the deal and nothing else."""
+
+    client: Client
+    contract: ContractVersion
+    plan: ProjectPlan
+
+
+def agree(deal: Deal, entity: LegalEntity) -> Agreement:
+    """The agreement of a deal that passed validation."""
+    client = client_of(deal)
+    starts = _start(deal)
+    rates = rate_rows(deal, entity, starts)
+    tax_code = tax_code_for(entity, client)
+    engagement = engagement_id(deal.reference)
+    lines: list[ContractLine] = [
+        TimeAndMaterialsLine(line_id="time", tax_code=tax_code, rates=rates)
+    ]
+    if deal.expense_markup_percent is not None:
+        lines.append(
+            ExpensesLine(
+                line_id="expenses",
+                tax_code=tax_code,
+                markup_percent=deal.expense_markup_percent,
+            )
+        )
+    contract = ContractVersion(
+        contract_id=contract_id(engagement),
+        engagement_id=engagement,
+        version=1,
+        effective_from=starts,
+        legal_entity=entity.code,
+        bill_to=client.id,
+        currency=deal.currency,
+        net_days=client.net_days,
+        purchase_order=deal.purchase_order,
+        grouping=entity.grouping,
+        tax_mode=entity.tax_mode,
+        lines=tuple(lines),
+    )
+    plan = ProjectPlan(
+        id=project_id(engagement),
+        engagement_id=engagement,
+        deal=deal.reference,
+        code=project_code(deal),
+        name=deal.name,
+        legal_entity=entity.code,
+        currency=deal.currency,
+        starts=starts,
+        ends=deal.service_end,
+        purchase_order=deal.purchase_order,
+        team=tuple(
+            TeamMember(
+                name=person.name,
+                email=person.email,
+                role=entity.role_named(person.role) or person.role,
+            )
+            for person in deal.team
+        ),
+        rates=tuple(
+            RoleRate(role=row.role, rate=row.rate, effective_from=row.effective_from)
+            for row in rates
+        ),
+    )
+    return Agreement(client=client, contract=contract, plan=plan)
+
+
+def client_of(deal: Deal) -> Client:
+    """The bill-to client of a deal that has an account, a currency and payment terms."""
+    account = deal.account
+    if account is None or deal.net_days is None:
+        raise AssertionError(f"deal {deal.reference} was not validated")
+    vat_id = re.sub(r"[\s.-]", "", account.vat_id).upper()
+    return Client(
+        id=client_id(account.reference),
+        reference=account.reference,
+        code=account.code or account.reference.id,
+        name=account.name,
+        legal_name=account.legal_name or account.name,
+        parent=account.parent,
+        parent_name=account.parent_name,
+        address=account.address,
+        tax_ids=(TaxId(kind=TaxIdKind.EU_VAT, value=vat_id),) if vat_id else (),
+        currency=deal.currency,
+        net_days=deal.net_days,
+        invoice_email=account.invoice_email,
+    )
+
+
+def rate_rows(deal: Deal, entity: LegalEntity, starts: date) -> tuple[RateRow, ...]:
+    """Rate rows per role; each ends the day before the role's next one begins."""
+    by_role: dict[str, list[DealLine]] = defaultdict(list)
+    for line in deal.lines:
+        role = entity.role_named(line.role) if line.role else None
+        if role is not None:
+            by_role[role].append(line)
+    rows: list[RateRow] = []
+    for role in sorted(by_role):
+        lines = sorted(by_role[role], key=lambda line: line.effective_from or starts)
+        begins = [line.effective_from or starts for line in lines]
+        ends = [following - timedelta(days=1) for following in begins[1:]]
+        for line, begin, end in zip(lines, begins, [*ends, None], strict=True):
+            rows.append(
+                RateRow(
+                    row=f"rates#{len(rows) + 1}",
+                    role=role,
+                    rate=line.unit_price.quantize(Decimal("0.0001")),
+                    effective_from=begin,
+                    effective_to=end,
+                )
+            )
+    return tuple(rows)
+
+
+def project_code(deal: Deal) -> str:
+    """The code that PSA and ERP share: letters of the client and the deal's own id, unique and
+    stable."""
+    name = deal.account.name if deal.account is not None else deal.name
+    letters = re.sub(r"[^A-Z]", "", name.upper())[:4] or "PRJ"
+    tail = re.sub(r"[^A-Z0-9]", "", deal.reference.id.upper())[-12:]
+    return f"{letters}-{tail}"
+
+
+def _start(deal: Deal) -> date:
+    if deal.service_start is None:
+        raise AssertionError(f"deal {deal.reference} was not validated")
+    return deal.service_start

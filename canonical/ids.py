@@ -1,0 +1,87 @@
+"""Identifiers: distinct types, derived from business keys, so that a retry cannot make a second
+object."""
+
+from __future__ import annotations
+
+from typing import NewType
+from uuid import UUID, uuid5
+
+from canonical.base import Noun
+
+ClientId = NewType("ClientId", str)
+ContractId = NewType("ContractId", str)
+EngagementId = NewType("EngagementId", str)
+ProjectId = NewType("ProjectId", str)
+WorkItemId = NewType("WorkItemId", str)
+TransactionId = NewType("TransactionId", str)
+InvoiceId = NewType("InvoiceId", str)
+PaymentId = NewType("PaymentId", str)
+EventId = NewType("EventId", str)
+CaseId = NewType("CaseId", str)
+
+_ROOT = UUID("5f1c0a52-7e0b-5d6c-9a43-1d2f0c7be601")
+"""The namespace of the product's ids. Changing it would orphan every stored id."""
+
+
+class ExternalRef(Noun):
+    """A record of an outside system: the landscape's system instance, the kind, the normalised id.
+
+    Adapters normalise (`Salesforce`: 18 characters; numbers: their decimal text), so that equal
+    records have equal references.
+    """
+
+    system: str
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.system}/{self.kind}/{self.id}"
+
+
+def derive(noun: str, *key: str | int) -> str:
+    """The id of a noun by its business key; parts are joined unambiguously."""
+    namespace = uuid5(_ROOT, noun)
+    return str(uuid5(namespace, "\x1f".join(str(part) for part in key)))
+
+
+def client_id(owner: ExternalRef) -> ClientId:
+    return ClientId(derive("client", owner.system, owner.kind, owner.id))
+
+
+def engagement_id(deal: ExternalRef) -> EngagementId:
+    """`<crm instance>/<deal id>`: readable, since it is what people search for."""
+    return EngagementId(f"{deal.system}/{deal.id}")
+
+
+def contract_id(engagement: EngagementId) -> ContractId:
+    return ContractId(derive("contract", engagement))
+
+
+def project_id(engagement: EngagementId) -> ProjectId:
+    return ProjectId(derive("project", engagement))
+
+
+def work_item_id(source: str, kind: str, external_id: str) -> WorkItemId:
+    return WorkItemId(derive("work_item", source, kind, external_id))
+
+
+def transaction_id(item: WorkItemId, version: int, portion: int, run: int) -> TransactionId:
+    return TransactionId(derive("billing_transaction", item, version, portion, run))
+
+
+def invoice_id(
+    bill_to: ClientId, engagement: EngagementId, period: str, run: int, sequence: int
+) -> InvoiceId:
+    return InvoiceId(derive("invoice", bill_to, engagement, period, run, sequence))
+
+
+def payment_id(source: ExternalRef) -> PaymentId:
+    return PaymentId(derive("payment", source.system, source.kind, source.id))
+
+
+def event_id(source: str, external_id: str) -> EventId:
+    return EventId(derive("event", source, external_id))
+
+
+def case_id(process: str, cause: str, subject: str) -> CaseId:
+    return CaseId(derive("case", process, cause, subject))
