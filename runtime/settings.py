@@ -228,6 +228,11 @@ def environment_secret(name: str) -> SecretStr:
     return SecretStr(value)
 
 
+def child_environment(additions: Mapping[str, str]) -> dict[str, str]:
+    """What a child process is given: our own environment, and these variables over it."""
+    return {**os.environ, **additions}
+
+
 def _misspelt_variables(environment: Mapping[str, str]) -> list[str]:
     names = (n for n in environment if n.startswith(PREFIX) and not n.startswith(FREE_PREFIX))
     return [_unknown_variable(name) for name in sorted(set(names) - KNOWN_VARIABLES)]
