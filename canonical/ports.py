@@ -103,13 +103,14 @@ class Erp(Checkable, Protocol):
         ...
 
     async def create_draft(
-        self, invoice: Invoice, client: ExternalRef, invoice_date: date, *, key: str
+        self, invoice: Invoice, client: ExternalRef, *, key: str
     ) -> DraftInvoice:
         """A harmless draft that carries our key. Not idempotent: the posting protocol calls it."""
         ...
 
-    async def post_invoice(self, draft: DraftInvoice) -> PostedInvoice:
-        """Post the draft: a state change, safe to repeat; an already posted one is read back."""
+    async def post_invoice(self, draft: DraftInvoice, invoice_date: date) -> PostedInvoice:
+        """Date and post the draft: a state change, safe to repeat; an already posted one is read
+        back with the date that it has. Raises DataRejected, e.g. when the period is closed."""
         ...
 
     async def read_invoice(self, reference: ExternalRef) -> PostedInvoice: ...

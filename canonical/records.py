@@ -21,7 +21,7 @@ from canonical.client import Client
 from canonical.contract import ContractVersion
 from canonical.deal import Deal, DealAccount
 from canonical.events import Event, News
-from canonical.ids import ClientId, EngagementId, ExternalRef, InvoiceId, WorkItemId
+from canonical.ids import CaseId, ClientId, EngagementId, ExternalRef, InvoiceId, WorkItemId
 from canonical.invoice import Invoice, InvoiceState, PostedInvoice
 from canonical.money import Money
 from canonical.payment import BillingStage, BillingStatus, PaymentSeen
@@ -88,6 +88,10 @@ class EngagementRecords(Protocol):
         ...
 
     async def set_stage(self, engagement: EngagementId, stage: EngagementStage) -> None: ...
+
+    async def open_work(self, engagement: EngagementId) -> tuple[str, ...]:
+        """What keeps an engagement from closing, in words: runs without an end, unsettled invoices."""
+        ...
 
     async def billing_status(
         self, engagement: EngagementId, invoice: InvoiceId | None, stage: BillingStage
@@ -282,8 +286,8 @@ class CaseRecords(Protocol):
         """Open, or count one more occurrence of an open case with the same id."""
         ...
 
-    async def resolve_cases(self, process: str, resolution: str) -> int:
-        """Resolve the open cases of a process; returns how many there were."""
+    async def resolve_case(self, case: CaseId, resolution: str) -> bool:
+        """Resolve one open case; False when it was not open."""
         ...
 
     async def audit(
