@@ -90,7 +90,7 @@ class EngagementRecords(Protocol):
     async def set_stage(self, engagement: EngagementId, stage: EngagementStage) -> None: ...
 
     async def open_work(self, engagement: EngagementId) -> tuple[str, ...]:
-        """What keeps an engagement from closing, in words: runs without an end, unsettled invoices."""
+        """What keeps an engagement from closing, in words: unfinished runs, unsettled invoices."""
         ...
 
     async def billing_status(
