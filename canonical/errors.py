@@ -4,7 +4,8 @@ DomainError
 ├── RuleViolation            a rule of the contract or of accounting refuses the data
 │   ├── CurrencyMismatch     two currencies where one is needed
 │   ├── RateMissing          no rate row covers a role on a work date
-│   └── TransitionForbidden  a status change that the noun's table does not know
+│   ├── TransitionForbidden  a status change that the noun's table does not know
+│   └── SourceIncomplete     a source of time or expenses is not proven complete
 ├── SetupInvalid             landscape or settings cannot be right
 ├── ChangeNotAllowed         a write from a system that does not own the field
 └── SystemOutcome            what an outside system did with our call
@@ -74,6 +75,13 @@ class TransitionForbidden(RuleViolation):
 
     def __init__(self, *, noun: str, before: str, after: str) -> None:
         super().__init__(f"{noun} cannot change from {before!r} to {after!r}")
+
+
+class SourceIncomplete(RuleViolation):
+    """A source of time or expenses is not proven complete up to a cut-off."""
+
+    owner = Role.PROJECT_OPERATIONS
+    remedy = "Compare the source with the items named; it is checked again by itself, or on retry."
 
 
 class SetupInvalid(DomainError):

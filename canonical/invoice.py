@@ -132,3 +132,16 @@ class PostedInvoice(Noun):
     tax: Money
     gross: Money
     open_amount: Money
+
+
+class BackupRow(Noun):
+    """One row of the backup that goes with an invoice."""
+
+    work_date: date
+    person: str
+    role: str
+    description: str
+    quantity: Decimal
+    unit: str
+    rate: Decimal
+    amount: Money

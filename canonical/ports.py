@@ -13,8 +13,9 @@ from typing import Protocol
 from canonical.client import Client
 from canonical.deal import Deal
 from canonical.ids import ExternalRef
-from canonical.invoice import DraftInvoice, Invoice, PostedInvoice
-from canonical.mail import OutgoingMail
+from canonical.invoice import BackupRow, DraftInvoice, Invoice, PostedInvoice
+from canonical.landscape import LegalEntity
+from canonical.mail import Attachment, OutgoingMail
 from canonical.payment import BillingStatus, PaymentPage
 from canonical.project import ProjectPlan
 from canonical.work import ChangePage, WorkItem
@@ -134,6 +135,21 @@ class Erp(Checkable, Protocol):
     async def find_client(self, legal_entity: str, code: str) -> ExternalRef | None: ...
 
     async def find_project(self, legal_entity: str, code: str) -> ExternalRef | None: ...
+
+
+class Documents(Protocol):
+    """Documents for people, rendered from what the store holds."""
+
+    async def invoice_files(
+        self,
+        invoice: Invoice,
+        client: Client,
+        entity: LegalEntity,
+        backup: AsyncIterator[Sequence[BackupRow]],
+    ) -> tuple[Attachment, ...]:
+        """The invoice (PDF) with purchase order, service period, taxes and legal texts, and its
+        backup (one row per transaction). The same input gives the same bytes."""
+        ...
 
 
 class Mail(Checkable, Protocol):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Literal, Protocol
 
 from pydantic import AwareDatetime
@@ -22,7 +21,7 @@ from canonical.contract import ContractVersion
 from canonical.deal import Deal, DealAccount
 from canonical.events import Event, News
 from canonical.ids import CaseId, ClientId, EngagementId, ExternalRef, InvoiceId, WorkItemId
-from canonical.invoice import Invoice, InvoiceState, PostedInvoice
+from canonical.invoice import BackupRow, Invoice, InvoiceState, PostedInvoice
 from canonical.money import Money
 from canonical.payment import BillingStage, BillingStatus, PaymentSeen
 from canonical.project import ProjectPlan
@@ -126,10 +125,15 @@ class WorkRecords(Protocol):
         ...
 
     async def totals(
-        self, project: ExternalRef, kind: Literal["time", "expense"], last: date, cutoff: datetime
+        self,
+        project: ExternalRef,
+        kind: Literal["time", "expense"],
+        first: date,
+        last: date,
+        cutoff: datetime,
     ) -> SourceTotals:
-        """Our count and sums of approved billable and unbillable items of a source's project, with
-        work dates up to `last` and approved at or before `cutoff`."""
+        """Our count and sums of approved items (billable or not) of a source's project, with work
+        dates from `first` to `last` and approved at or before `cutoff`."""
         ...
 
     async def declared_totals(
@@ -199,19 +203,6 @@ class Posting(Noun):
     state: PostingState
     reference: ExternalRef | None = None
     attempts: int = 0
-
-
-class BackupRow(Noun):
-    """One row of the backup that goes with an invoice."""
-
-    work_date: date
-    person: str
-    role: str
-    description: str
-    quantity: Decimal
-    unit: str
-    rate: Decimal
-    amount: Money
 
 
 class InvoiceStanding(Noun):
