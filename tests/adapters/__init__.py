@@ -1,0 +1,1 @@
+"""Tests of the adapters: each alone, and all by one conformance suite."""

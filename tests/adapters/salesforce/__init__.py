@@ -1,0 +1,1 @@
+"""Tests of the Salesforce adapter and of its simulator."""
