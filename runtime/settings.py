@@ -193,7 +193,7 @@ class Settings(BaseSettings):
 class LocalSettings(BaseSettings):
     """Where the demo and the tests keep what they make on this machine."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     cache_dir: Path | None = None
     xdg_cache_home: Path | None = Field(None, validation_alias="XDG_CACHE_HOME")

@@ -1,19 +1,24 @@
 """Where things that can be made again are kept: a cache of the user, and state of this clone."""
 
 from pathlib import Path
+from typing import Final
 
 from runtime.settings import LocalSettings
 
-PROJECT = "client-to-cash"
+PROJECT: Final = "client-to-cash"
+CACHE_TAG: Final = "Signature: 8a477f597d28d172789f06886806bc55\n"
 
 
 def cache_directory(settings: LocalSettings | None = None) -> Path:
     """The user's cache, shared by all clones: C2C_CACHE_DIR, else below XDG_CACHE_HOME."""
     chosen = settings or LocalSettings()
-    if chosen.cache_dir is not None:
-        return _made(chosen.cache_dir.expanduser())
     home = chosen.xdg_cache_home or Path.home() / ".cache"
-    return _made(home.expanduser() / PROJECT)
+    directory = _made((chosen.cache_dir or home / PROJECT).expanduser())
+    # Backup programs skip a directory so marked, and `make distclean` removes no other.
+    tag = directory / "CACHEDIR.TAG"
+    if not tag.exists():
+        tag.write_text(CACHE_TAG)
+    return directory
 
 
 def state_directory(clone: Path | None = None) -> Path:
