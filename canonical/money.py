@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from canonical.base import Noun
 from canonical.currencies import MINOR_DIGITS
@@ -14,6 +14,8 @@ from canonical.errors import CurrencyMismatch, RuleViolation
 
 QUANTITY_STEP = Decimal("0.0001")
 """Quantities (hours, units) are kept in steps of 0.0001 (accounting rules, convention 6)."""
+AMOUNT_DIGITS_MAX = 24
+"""More digits are no money, and would not fit the 28 digits in which decimals are computed."""
 
 
 def _known_currency(code: str) -> str:
@@ -40,7 +42,7 @@ def round_half_up(value: Decimal, step: Decimal) -> Decimal:
 class Money(Noun):
     """An amount in whole minor units of its currency; anything finer is refused, never rounded."""
 
-    amount: Decimal
+    amount: Decimal = Field(max_digits=AMOUNT_DIGITS_MAX)
     currency: Currency
 
     @model_validator(mode="after")
