@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+from pydantic import AwareDatetime
+
 from canonical.base import Fact
 from canonical.client import Address
 from canonical.ids import ExternalRef
@@ -71,3 +73,12 @@ class Deal(Fact):
     team: tuple[DealPerson, ...] = ()
     amends: ExternalRef | None = None
     """The deal or contract that this deal amends, when the CRM links one; never guessed."""
+
+
+class WonDeal(Fact):
+    """A won deal as the CRM's list shows it: enough to know whether we have heard of it."""
+
+    reference: ExternalRef
+    revision: str
+    """Equal to `Deal.revision` of the same state."""
+    changed_at: AwareDatetime

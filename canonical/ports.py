@@ -11,7 +11,7 @@ from datetime import date
 from typing import Protocol
 
 from canonical.client import Client
-from canonical.deal import Deal
+from canonical.deal import Deal, WonDeal
 from canonical.ids import ExternalRef
 from canonical.invoice import BackupRow, DraftInvoice, Invoice, PostedInvoice
 from canonical.landscape import LegalEntity
@@ -36,7 +36,7 @@ class Crm(Checkable, Protocol):
         """The deal with account, parent and lines. Raises RecordMissing."""
         ...
 
-    def deals_won_since(self, cursor: str) -> AsyncIterator[tuple[Sequence[ExternalRef], str]]:
+    def deals_won_since(self, cursor: str) -> AsyncIterator[tuple[Sequence[WonDeal], str]]:
         """Pages of won deals changed since the cursor (empty: from the beginning), each with the
         next
         cursor; with overlap, so repeats are normal. This closes the gaps of lost notifications."""

@@ -300,13 +300,20 @@ class LedgerInvoice(Noun):
     state: InvoiceState
 
 
+class LinkedProject(Noun):
+    """A project of an active engagement with its client, and their records in the ERP."""
+
+    code: str
+    client_code: str
+    project: ExternalRef | None
+    client: ExternalRef | None
+
+
 class ReconcileRecords(Protocol):
     """What reconciliation compares with the ERP."""
 
-    async def entity_projects(
-        self, legal_entity: str
-    ) -> Sequence[tuple[str, str, ExternalRef | None, ExternalRef | None]]:
-        """Of active engagements: project code, client code, project and client in the ERP."""
+    async def entity_projects(self, legal_entity: str) -> Sequence[LinkedProject]:
+        """The projects of active engagements."""
         ...
 
     async def invoices_dated(self, legal_entity: str, day: date) -> Sequence[LedgerInvoice]: ...
