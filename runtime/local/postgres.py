@@ -52,8 +52,9 @@ SERVER_OPTIONS: Final = {
     # In the data directory, so that a killed server leaves nothing behind in /dev/shm.
     "dynamic_shared_memory_type": "mmap",
 }
-# A crash of the machine may lose the database: for what can be made again.
-VOLATILE_OPTIONS: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# A crash of the machine may lose the database: for what can be made again. A killed server still
+# keeps every commit, because the kernel has its writes (so synchronous_commit must stay on).
+VOLATILE_OPTIONS: Final = {"fsync": "off", "full_page_writes": "off"}
 
 
 class EmbeddedPostgres:
