@@ -1,0 +1,195 @@
+"""What people do in the ERP by hand, for demo and tests: pay invoices, close and reopen periods,
+and an independent look at what was posted, straight from the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Self
+
+import asyncpg
+from pydantic import BaseModel, TypeAdapter
+
+from adapters.http import Effect
+from adapters.tryton.api import Row, Tryton, Values
+from adapters.tryton.local.company import PAYMENT_METHOD
+from adapters.tryton.wire import Wire
+
+PAY = "account.invoice.pay"
+_SESSION = TypeAdapter(tuple[int, str, str])
+
+
+class _Payable(Row):
+    FIELDS = ("party", "company", "currency", "amount_to_pay")
+
+    party: int
+    company: int
+    currency: int
+    amount_to_pay: Decimal
+
+
+class _Period(Row):
+    FIELDS = ("state",)
+
+    state: str
+
+
+class _View(BaseModel):
+    """A form that a wizard shows, with what it proposes."""
+
+    state: str
+    defaults: dict[str, Decimal | date | bool | int | str | list[int] | None] = {}
+
+
+class _Step(BaseModel):
+    """What a wizard answers: a form to fill in, or nothing more to ask."""
+
+    view: _View | None = None
+
+
+_STEP = TypeAdapter(_Step)
+
+
+class Accountant:
+    """A person with the administrator's rights. Close it, or use it as an async context manager."""
+
+    def __init__(self, admin: Tryton) -> None:
+        self._admin = admin
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._admin.close()
+
+    async def pay(
+        self, invoice: int, paid_on: date, bank_reference: str, amount: Decimal | None = None
+    ) -> None:
+        """Register a payment of an invoice; without an amount, of all that is open.
+
+        Not idempotent, as a person's click is not. Raises DataRejected, e.g. for a paid invoice.
+        """
+        context = await self._admin.preferences()
+        (payable,) = await self._admin.read("account.invoice", _Payable, [invoice], context)
+        start: Values = {
+            "payee": payable.party,
+            "amount": payable.amount_to_pay if amount is None else amount,
+            "currency": payable.currency,
+            "company": payable.company,
+            "payment_method": await self._payment_method(context),
+            "date": paid_on,
+            "description": bank_reference,
+        }
+        here: Values = {
+            **context,
+            "active_model": "account.invoice",
+            "active_id": invoice,
+            "active_ids": [invoice],
+        }
+        await self._run_payment(start, here)
+
+    async def close_period(self, day: date) -> None:
+        """Close the accounting period of a day: nothing more is posted into it."""
+        context = await self._admin.preferences()
+        period = await self._period(day, context)
+        if period.state == "open":
+            await self._admin.button("account.period", "close", [period.id], context)
+
+    async def reopen_period(self, day: date) -> None:
+        """Open the period again, and its journals: closing closed them too (Tryton does not open
+        them with the period)."""
+        context = await self._admin.preferences()
+        period = await self._period(day, context)
+        if period.state == "closed":
+            await self._admin.button("account.period", "reopen", [period.id], context)
+        journals = await self._admin.search_read(
+            "account.journal.period",
+            Row,
+            [["period", "=", period.id], ["state", "=", "closed"]],
+            context,
+            limit=100,
+        )
+        ids = [journal.id for journal in journals]
+        if ids:
+            await self._admin.button("account.journal.period", "reopen", ids, context)
+
+    async def _payment_method(self, context: Values) -> int:
+        (method,) = await self._admin.search_read(
+            "account.invoice.payment.method",
+            Row,
+            [["name", "=", PAYMENT_METHOD]],
+            context,
+            limit=1,
+        )
+        return method.id
+
+    async def _period(self, day: date, context: Values) -> _Period:
+        (period,) = await self._admin.search_read(
+            "account.period",
+            _Period,
+            [["start_date", "<=", day], ["end_date", ">=", day]],
+            context,
+            limit=1,
+        )
+        return period
+
+    async def _run_payment(self, start: Values, context: Values) -> None:
+        """The wizard; a smaller amount than what is open is a partial payment."""
+        created = await self._admin.call(f"wizard.{PAY}.create", [context], Effect.CREATE)
+        session, *_ = self._admin.parsed(_SESSION, created, PAY)
+        answer = await self._execute(session, {"start": start}, "choice", context)
+        step = self._admin.parsed(_STEP, answer, PAY)
+        if step.view is not None:
+            proposed: Values = {k: v for k, v in step.view.defaults.items() if not k.endswith(".")}
+            ask = {"ask": {**proposed, "type": "partial"}}
+            await self._execute(session, ask, "pay", context)
+        await self._admin.call(f"wizard.{PAY}.delete", [session, context], Effect.SAFE_WRITE)
+
+    async def _execute(self, session: int, data: Values, state: str, context: Values) -> Wire:
+        return await self._admin.call(
+            f"wizard.{PAY}.execute", [session, data, state, context], Effect.CREATE, timeout_s=120
+        )
+
+
+@dataclass(frozen=True)
+class PostedFigures:
+    """One invoice as its rows say it, without the ERP's own totals."""
+
+    id: int
+    number: str
+    state: str
+    currency: str
+    net: Decimal
+    """The sum of its lines."""
+    tax: Decimal
+    """The sum of its tax rows."""
+    receivable: Decimal
+    """What its journal entry charges to the client; zero until it is posted."""
+    paid: Decimal
+    """What payments have credited to the client."""
+
+
+_FIGURES = """
+SELECT i.id, coalesce(i.number, '') AS number, i.state, c.code AS currency,
+  coalesce((SELECT sum(round((l.quantity * l.unit_price)::numeric, c.digits))
+    FROM account_invoice_line l WHERE l.invoice = i.id AND l.type = 'line'), 0) AS net,
+  coalesce((SELECT sum(t.amount) FROM account_invoice_tax t WHERE t.invoice = i.id), 0) AS tax,
+  coalesce((SELECT sum(m.debit - m.credit) FROM account_move_line m
+    WHERE m.move = i.move AND m.account = i.account), 0) AS receivable,
+  coalesce((SELECT sum(m.credit - m.debit) FROM "account_invoice-account_move_line" p
+    JOIN account_move_line m ON m.id = p.line WHERE p.invoice = i.id), 0) AS paid
+FROM account_invoice i JOIN currency_currency c ON c.id = i.currency
+WHERE i.reference = $1 AND i.state <> 'cancelled' ORDER BY i.id
+"""
+
+
+async def posted_figures(database_dsn: str, reference: str) -> list[PostedFigures]:
+    """All invoices with our reference that are not cancelled, read from the ERP's database: an
+    independent check, which neither our adapter nor the ERP's code takes part in."""
+    connection = await asyncpg.connect(database_dsn)
+    try:
+        rows = await connection.fetch(_FIGURES, reference)
+    finally:
+        await connection.close()
+    return [PostedFigures(**dict(row)) for row in rows]

@@ -1,0 +1,353 @@
+"""A company ready to invoice, set up in a fresh Tryton database over JSON-RPC: books, taxes, terms,
+products, and a user with the rights of an integration and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from pydantic import SecretStr, TypeAdapter
+
+from adapters.http import Effect
+from adapters.tryton.api import Domain, Row, Tryton, Values
+from adapters.tryton.local.cache import Progress
+from adapters.tryton.wire import Wire
+
+NAME: Final = "Northfield Consulting GmbH"
+CURRENCY: Final = "EUR"
+TIME_ZONE: Final = "Europe/Berlin"
+VAT_ID: Final = "DE136695976"
+API_USER: Final = "client-to-cash"
+FISCAL_YEARS: Final = range(2025, 2031)
+
+CURRENCIES: Final = (
+    # code, name, symbol, numeric code, units per euro
+    ("EUR", "Euro", "€", "978", Decimal("1")),
+    ("USD", "US dollar", "$", "840", Decimal("1.10")),
+)
+COUNTRIES: Final = (
+    "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IT LI LT LU LV MT NL NO PL PT RO SE SI SK "
+    "US AU CA JP SG"
+)
+TAXES: Final = (
+    # name, rate
+    ("VAT 19 %", Decimal("0.19")),
+    ("VAT 7 %", Decimal("0.07")),
+    ("Reverse charge 0 %", Decimal("0")),
+    ("Exempt 0 %", Decimal("0")),
+)
+TERMS_DAYS: Final = (0, 7, 10, 14, 21, 30, 45, 60, 90)
+TERM_NAME: Final = "Net {days} days"
+UNIT: Final = "Lump sum"
+"""Two digits, unlike the stock "Unit", which rounds quantities to whole numbers."""
+PRODUCTS: Final = (
+    # code, name, accounting category
+    ("SERVICES", "Professional services", "Services"),
+    ("EXPENSES", "Re-billed expenses", "Expenses"),
+)
+ARCHIVED: Final = "Archived"
+"""The work status of archived projects: a project cannot be deactivated in Tryton."""
+PAYMENT_METHOD: Final = "Bank transfer"
+GROUPS: Final = (
+    "Accounting",
+    "Payment",
+    "Project Administration",
+    "Project Invoice",
+    "Timesheet Administration",
+)
+
+# Codes of the universal chart of accounts.
+CASH, RECEIVABLE, PAYABLE = "1.1.1", "1.2.1", "2.1.1"
+ACCRUED_TAX, REVENUE, EXPENSE, EXCHANGE = "2.2.3", "4.2.2", "5.1.3", "6.2.1"
+
+
+class _Coded(Row):
+    FIELDS = ("code",)
+
+    code: str | None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The ids that later steps refer to."""
+
+    company: int
+    accounts: Mapping[str, int]
+    context: Values
+
+
+class CompanySetup:
+    """The steps, in the order in which Tryton needs them. Run once, on a fresh database."""
+
+    def __init__(self, admin: Tryton, progress: Progress) -> None:
+        self._admin = admin
+        self._progress = progress
+        self._context: Values = {}
+
+    async def run(self, api_password: SecretStr) -> None:
+        """Everything, or an error: there is no half-made company to go on from."""
+        currencies = await self._currencies()
+        await self._countries()
+        company = await self._company(currencies[CURRENCY])
+        ledger = Ledger(company, await self._chart(company), self._context)
+        await self._exchange_accounts(ledger)
+        for done, year in enumerate(FISCAL_YEARS):
+            self._progress(f"Opening fiscal year {year}", 0.2 + 0.5 * done / len(FISCAL_YEARS))
+            await self._fiscal_year(year, ledger)
+        self._progress("Entering taxes, terms and products", 0.7)
+        await self._terms()
+        await self._products(ledger, await self._taxes(ledger))
+        await self._payment_method(ledger)
+        await self._work_status()
+        await self._api_user(company, api_password)
+
+    async def _currencies(self) -> dict[str, int]:
+        rows: list[Values] = [
+            {
+                "code": code,
+                "name": name,
+                "symbol": symbol,
+                "numeric_code": numeric,
+                "rates": [["create", [{"date": date(2020, 1, 1), "rate": rate}]]],
+            }
+            for code, name, symbol, numeric, rate in CURRENCIES
+        ]
+        ids = await self._create("currency.currency", *rows)
+        return dict(zip((row[0] for row in CURRENCIES), ids, strict=True))
+
+    async def _countries(self) -> None:
+        rows: list[Values] = [{"code": code, "name": code} for code in COUNTRIES.split()]
+        await self._create("country.country", *rows)
+
+    async def _company(self, currency: int) -> int:
+        (germany,) = await self._ids("country.country", [["code", "=", "DE"]])
+        (party,) = await self._create(
+            "party.party",
+            {
+                "name": NAME,
+                "code": "OWN",
+                "addresses": [
+                    [
+                        "create",
+                        [
+                            {
+                                "street": "Hafenstraße 12",
+                                "postal_code": "20457",
+                                "city": "Hamburg",
+                                "country": germany,
+                                "invoice": True,
+                            }
+                        ],
+                    ]
+                ],
+                "identifiers": [["create", [{"type": "eu_vat", "code": VAT_ID}]]],
+            },
+        )
+        (company,) = await self._create(
+            "company.company", {"party": party, "currency": currency, "timezone": TIME_ZONE}
+        )
+        (admin,) = await self._ids("res.user", [["login", "=", "admin"]])
+        membership: Values = {"companies": [["add", [company]]], "company": company}
+        await self._admin.write("res.user", [admin], membership, self._context)
+        self._context = await self._admin.preferences()
+        return company
+
+    async def _chart(self, company: int) -> dict[str, int]:
+        """The chart from its template; returns account ids by code."""
+        self._progress("Drawing up the chart of accounts", 0.1)
+        (template,) = await self._ids("account.account.template", [["parent", "=", None]])
+        wizard = "account.create_chart"
+        session = await self._wizard_session(wizard)
+        await self._wizard(wizard, session, {}, "account")
+        form: Values = {"company": company, "account_template": template}
+        await self._wizard(wizard, session, {"account": form}, "create_account")
+        accounts = await self._accounts()
+        defaults: Values = {
+            "company": company,
+            "account_receivable": accounts[RECEIVABLE],
+            "account_payable": accounts[PAYABLE],
+            "category_account_expense": accounts[EXPENSE],
+            "category_account_revenue": accounts[REVENUE],
+        }
+        await self._wizard(wizard, session, {"properties": defaults}, "create_properties")
+        await self._call(f"wizard.{wizard}.delete", session, self._context)
+        return accounts
+
+    async def _accounts(self) -> dict[str, int]:
+        rows = await self._admin.search_read(
+            "account.account", _Coded, [], self._context, limit=1000
+        )
+        return {row.code: row.id for row in rows if row.code}
+
+    async def _exchange_accounts(self, ledger: Ledger) -> None:
+        (journal,) = await self._ids("account.journal", [["code", "=", "EXC"]])
+        values: Values = {
+            "currency_exchange_journal": journal,
+            "currency_exchange_credit_account": ledger.accounts[EXCHANGE],
+            "currency_exchange_debit_account": ledger.accounts[EXCHANGE],
+        }
+        await self._admin.write("account.configuration", [1], values, self._context)
+
+    async def _fiscal_year(self, year: int, ledger: Ledger) -> None:
+        """Twelve monthly periods; own gapless numbers for moves, invoices and credit notes."""
+        invoices = await self._sequence("account_invoice", f"INV{year}-", year, ledger)
+        credits = await self._sequence("account_invoice", f"CRN{year}-", year, ledger)
+        moves = await self._sequence("account", f"MOV{year}-", year, ledger)
+        numbering: Values = {
+            "company": ledger.company,
+            "out_invoice_sequence": invoices,
+            "out_credit_note_sequence": credits,
+            "in_invoice_sequence": invoices,
+            "in_credit_note_sequence": credits,
+        }
+        ids = await self._create(
+            "account.fiscalyear",
+            {
+                "name": str(year),
+                "start_date": date(year, 1, 1),
+                "end_date": date(year + 1, 1, 1) - timedelta(days=1),
+                "company": ledger.company,
+                "move_sequence": moves,
+                "invoice_sequences": [["create", [numbering]]],
+            },
+        )
+        await self._admin.button("account.fiscalyear", "create_period", ids, self._context)
+
+    async def _sequence(self, module: str, prefix: str, year: int, ledger: Ledger) -> int:
+        kind = "sequence_type_account_move" if module == "account" else f"sequence_type_{module}"
+        (sequence,) = await self._create(
+            "ir.sequence.strict",
+            {
+                "name": f"{prefix}{year}",
+                "sequence_type": await self._data_id(module, kind),
+                "prefix": prefix,
+                "padding": 5,
+                "company": ledger.company,
+            },
+        )
+        return sequence
+
+    async def _taxes(self, ledger: Ledger) -> list[int]:
+        account = ledger.accounts[ACCRUED_TAX]
+        rows: list[Values] = [
+            {
+                "name": name,
+                "description": name,
+                "type": "percentage",
+                "rate": rate,
+                "company": ledger.company,
+                "invoice_account": account,
+                "credit_note_account": account,
+            }
+            for name, rate in TAXES
+        ]
+        return await self._create("account.tax", *rows)
+
+    async def _terms(self) -> None:
+        rows: list[Values] = [
+            {"name": TERM_NAME.format(days=days), "lines": [["create", [_remainder_after(days)]]]}
+            for days in TERMS_DAYS
+        ]
+        await self._create("account.invoice.payment_term", *rows)
+
+    async def _products(self, ledger: Ledger, taxes: list[int]) -> None:
+        """Services carry the standard tax by default, so that a line without it is a warning."""
+        unit = await self._unit()
+        for code, name, category_name in PRODUCTS:
+            (category,) = await self._create(
+                "product.category",
+                {
+                    "name": category_name,
+                    "accounting": True,
+                    "account_revenue": ledger.accounts[REVENUE],
+                    "account_expense": ledger.accounts[EXPENSE],
+                    "customer_taxes": [["add", taxes[:1]]],
+                },
+            )
+            await self._create(
+                "product.template",
+                {
+                    "name": name,
+                    "code": code,
+                    "type": "service",
+                    "default_uom": unit,
+                    "list_price": Decimal(0),
+                    "account_category": category,
+                    "products": [["create", [{}]]],
+                },
+            )
+
+    async def _unit(self) -> int:
+        values: Values = {
+            "name": UNIT,
+            "symbol": "ls",
+            "category": await self._data_id("product", "uom_cat_unit"),
+            "digits": 2,
+            "rounding": 0.01,
+            "factor": 1.0,
+            "rate": 1.0,
+        }
+        (unit,) = await self._create("product.uom", values)
+        return unit
+
+    async def _payment_method(self, ledger: Ledger) -> None:
+        (journal,) = await self._ids("account.journal", [["code", "=", "CASH"]])
+        await self._create(
+            "account.invoice.payment.method",
+            {
+                "name": PAYMENT_METHOD,
+                "company": ledger.company,
+                "journal": journal,
+                "debit_account": ledger.accounts[CASH],
+                "credit_account": ledger.accounts[CASH],
+            },
+        )
+
+    async def _work_status(self) -> None:
+        await self._create("project.work.status", {"name": ARCHIVED, "types": ["project", "task"]})
+
+    async def _api_user(self, company: int, password: SecretStr) -> None:
+        groups = [(await self._ids("res.group", [["name", "=", name]]))[0] for name in GROUPS]
+        await self._create(
+            "res.user",
+            {
+                "name": "Client to cash",
+                "login": API_USER,
+                "password": password.get_secret_value(),
+                "companies": [["add", [company]]],
+                "company": company,
+                "groups": [["add", groups]],
+            },
+        )
+
+    async def _create(self, model: str, *rows: Values) -> list[int]:
+        return await self._admin.create(model, rows, self._context)
+
+    async def _ids(self, model: str, domain: Domain) -> list[int]:
+        rows = await self._admin.search_read(model, Row, domain, self._context, limit=100)
+        if not rows:
+            raise LookupError(f"the fresh ERP has no {model} with {domain}")
+        return [row.id for row in rows]
+
+    async def _data_id(self, module: str, name: str) -> int:
+        """The id of a record that a module brings."""
+        result = await self._call("model.ir.model.data.get_id", module, name, self._context)
+        return self._admin.parsed(TypeAdapter(int), result, name)
+
+    async def _wizard_session(self, wizard: str) -> int:
+        result = await self._call(f"wizard.{wizard}.create", self._context)
+        session, *_ = self._admin.parsed(TypeAdapter(tuple[int, str, str]), result, wizard)
+        return session
+
+    async def _wizard(self, wizard: str, session: int, data: Values, state: str) -> None:
+        await self._call(f"wizard.{wizard}.execute", session, data, state, self._context)
+
+    async def _call(self, method: str, *params: Wire) -> Wire:
+        return await self._admin.call(method, params, Effect.CREATE, timeout_s=120)
+
+
+def _remainder_after(days: int) -> Values:
+    return {"type": "remainder", "relativedeltas": [["create", [{"days": days}]]]}
