@@ -1,4 +1,4 @@
-"""What a workflow asks about a deal: read it, judge it, and show on it where billing stands."""
+"""What a workflow asks about a deal: read it, judge it, and compare it with what was set up."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from canonical.base import Noun
 from canonical.case import Case
 from canonical.deal import Deal
 from canonical.errors import Role
-from canonical.ids import EngagementId, InvoiceId, case_id
+from canonical.ids import EngagementId, case_id
 from canonical.landscape import Landscape, LegalEntity, SystemRole
-from canonical.payment import BillingStage
 from canonical.ports import Crm
 from canonical.records import CaseRecords, EngagementRecords
 from canonical.validation import ValidationReport, validate_deal
@@ -46,14 +45,6 @@ class DealReview(Noun):
 
 class ReviewDeal(Noun):
     engagement_id: EngagementId
-
-
-class TellStatus(Noun):
-    """Show a stage of billing, with the figures of an invoice when there is one."""
-
-    engagement_id: EngagementId
-    stage: BillingStage
-    invoice_id: InvoiceId | None = None
 
 
 class DealChange(Noun):
@@ -106,15 +97,6 @@ class DealActivities:
         if differences:
             await self._cases.open_case(_deal_changed(request.engagement_id, differences))
         return DealChange(changed=bool(differences), differences=differences)
-
-    @activity.defn
-    async def tell_crm(self, request: TellStatus) -> None:
-        """Show the status on the deal."""
-        engagement = await self._records.engagement(request.engagement_id)
-        status = await self._records.billing_status(
-            request.engagement_id, request.invoice_id, request.stage
-        )
-        await self._crm.tell_status(engagement.deal, status)
 
     async def _differences(self, engagement: EngagementId, deal: Deal) -> tuple[str, ...]:
         report = validate_deal(deal, self._landscape, ())

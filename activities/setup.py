@@ -33,17 +33,15 @@ class PsaSetupActivities:
     @activity.defn
     async def ensure_psa_client(self, request: SetUp) -> None:
         _, client = await self._records.plan(request.engagement_id)
-        if await self._records.reference(client.id, self._system) is None:
-            reference = await self._psa.ensure_client(client, key=client.code)
-            await self._records.link(CLIENT, client.id, reference)
+        reference = await self._psa.ensure_client(client, key=client.code)
+        await self._records.link(CLIENT, client.id, reference)
 
     @activity.defn
     async def ensure_psa_project(self, request: SetUp) -> None:
         plan, client = await self._records.plan(request.engagement_id)
-        if await self._records.reference(plan.id, self._system) is None:
-            owner = await linked(self._records, client, self._system)
-            reference = await self._psa.ensure_project(plan, owner, key=plan.code)
-            await self._records.link(PROJECT, plan.id, reference)
+        owner = await linked(self._records, client, self._system)
+        reference = await self._psa.ensure_project(plan, owner, key=plan.code)
+        await self._records.link(PROJECT, plan.id, reference)
 
     @activity.defn
     async def ensure_psa_team(self, request: SetUp) -> None:
@@ -69,17 +67,15 @@ class ErpSetupActivities:
     @activity.defn
     async def ensure_erp_client(self, request: SetUp) -> None:
         _, client = await self._records.plan(request.engagement_id)
-        if await self._records.reference(client.id, self._system) is None:
-            reference = await self._erp.ensure_client(client, key=client.code)
-            await self._records.link(CLIENT, client.id, reference)
+        reference = await self._erp.ensure_client(client, key=client.code)
+        await self._records.link(CLIENT, client.id, reference)
 
     @activity.defn
     async def ensure_erp_project(self, request: SetUp) -> None:
         plan, client = await self._records.plan(request.engagement_id)
-        if await self._records.reference(plan.id, self._system) is None:
-            owner = await linked(self._records, client, self._system)
-            reference = await self._erp.ensure_project(plan, owner, key=plan.code)
-            await self._records.link(PROJECT, plan.id, reference)
+        owner = await linked(self._records, client, self._system)
+        reference = await self._erp.ensure_project(plan, owner, key=plan.code)
+        await self._records.link(PROJECT, plan.id, reference)
 
     @activity.defn
     async def archive_in_erp(self, request: SetUp) -> None:

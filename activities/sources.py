@@ -53,6 +53,13 @@ class ProveComplete(Noun):
     cutoff: AwareDatetime
 
 
+class ProvePushed(Noun):
+    """The proof to be had of a source that pushes."""
+
+    system: str
+    proof: ProveComplete
+
+
 class Completeness(Noun):
     """Count and sums on which source and store agree."""
 
@@ -122,19 +129,19 @@ class PushedSourceActivities:
         self._work, self._records = work, records
 
     @activity.defn
-    async def prove_pushed(self, system: str, request: ProveComplete) -> Completeness:
+    async def prove_pushed(self, request: ProvePushed) -> Completeness:
         """Compare what the source declared up to the cut-off with what we hold.
 
         Raises SourceIncomplete while nothing is declared, or while it differs.
         """
-        plan, _ = await self._records.plan(request.engagement_id)
-        project = ExternalRef(system=system, kind="project", id=plan.code)
+        plan, _ = await self._records.plan(request.proof.engagement_id)
+        project = ExternalRef(system=request.system, kind="project", id=plan.code)
         for _ in range(PUSH_CHECKS - 1):
             try:
-                return await self._proven(project, plan.code, plan.starts, request)
+                return await self._proven(project, plan.code, plan.starts, request.proof)
             except SourceIncomplete:
                 await asyncio.sleep(PUSH_CHECK_EVERY_S)
-        return await self._proven(project, plan.code, plan.starts, request)
+        return await self._proven(project, plan.code, plan.starts, request.proof)
 
     async def _proven(
         self, project: ExternalRef, code: str, starts: date, request: ProveComplete

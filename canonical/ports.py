@@ -1,7 +1,8 @@
 """Ports: what the product needs from others, by role. Adapters and the store implement them.
 
 Every method of an outside system's port may raise the outcomes of `canonical.errors.SystemOutcome`.
-`ensure_*` methods are upserts by our key: calling them again finds what is there.
+`ensure_*` methods are upserts by our key: calling them again finds what is there, brings it up to
+date, and takes it out of the archive.
 """
 
 from __future__ import annotations

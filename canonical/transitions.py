@@ -36,7 +36,7 @@ ENGAGEMENT: dict[EngagementStage, frozenset[EngagementStage]] = {
         {EngagementStage.SETTING_UP, EngagementStage.CANCELLED}
     ),
     EngagementStage.SETTING_UP: frozenset({EngagementStage.ACTIVE, EngagementStage.CANCELLED}),
-    EngagementStage.ACTIVE: frozenset({EngagementStage.CLOSED}),
+    EngagementStage.ACTIVE: frozenset({EngagementStage.CLOSED, EngagementStage.CANCELLED}),
     EngagementStage.CLOSED: frozenset(),
     EngagementStage.CANCELLED: frozenset(),
 }

@@ -1,4 +1,5 @@
-"""Task queues, workflow names and ids, signals, search attributes and schedules: built here only."""
+"""Task queues, workflow names and ids, signals, search attributes and schedules: built here
+only."""
 
 from __future__ import annotations
 
