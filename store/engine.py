@@ -1,0 +1,113 @@
+"""The connection to PostgreSQL: one pool per process, UTC, and short transactions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol, cast
+
+import asyncpg
+from pydantic_core import from_json, to_json
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from canonical.errors import DataRejected, SystemUnavailable
+
+POOL_SIZE = 10
+POOL_OVERFLOW = 5
+POOL_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 10
+STATEMENT_TIMEOUT_S = 120
+
+SYSTEM = "store"
+"""The name under which errors of the database are reported."""
+
+_TRANSIENT_CLASSES = ("08", "40", "53", "57")
+"""SQLSTATE classes that time mends: connection, rollback (deadlock), resources, shutdown."""
+_BAD_DATA_CLASS = "22"
+
+
+def create_engine(database_url: str, *, pool_size: int = POOL_SIZE) -> AsyncEngine:
+    """An engine for `postgresql+asyncpg://...`; the caller disposes of it.
+
+    Parameters never appear in errors or logs (they hold personal data).
+    """
+    return create_async_engine(
+        database_url,
+        pool_size=pool_size,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,  # a restarted database must not cost a failed transaction each
+        hide_parameters=True,
+        json_serializer=lambda value: to_json(value).decode(),
+        json_deserializer=from_json,
+        connect_args={
+            "timeout": CONNECT_TIMEOUT_S,
+            "command_timeout": STATEMENT_TIMEOUT_S,
+            "server_settings": {
+                "application_name": "client-to-cash",
+                "timezone": "UTC",
+                "jit": "off",  # planning costs more than it gains on short statements
+                "lock_timeout": "30s",
+                "idle_in_transaction_session_timeout": "300s",
+            },
+        },
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction: committed at the end of the block, rolled back by any error in it.
+
+    Raises SystemUnavailable when the database is away or asks for a retry (a deadlock), and
+    DataRejected for values that it cannot hold; broken constraints pass as they are.
+    """
+    connection = engine.connect()
+    try:
+        await connection.start()
+    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
+        raise SystemUnavailable(SYSTEM, "the database does not answer") from error
+    try:
+        async with connection.begin():
+            yield connection
+    except DBAPIError as error:
+        raise _translated(error) from error
+    finally:
+        await connection.close()
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """The five characters that PostgreSQL gives every error, or an empty text."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
+def constraint_of(error: DBAPIError) -> str:
+    """The name of the constraint that refused a statement, or an empty text."""
+    cause = error.orig.__cause__ if error.orig is not None else None
+    return str(getattr(cause, "constraint_name", None) or "")
+
+
+def _translated(error: DBAPIError) -> Exception:
+    state = sqlstate(error)
+    if error.connection_invalidated or state.startswith(_TRANSIENT_CLASSES):
+        return SystemUnavailable(SYSTEM, f"the transaction was lost ({state or 'disconnected'})")
+    if state.startswith(_BAD_DATA_CLASS):
+        return DataRejected(SYSTEM, f"a value cannot be stored (SQLSTATE {state})")
+    return error
+
+
+class CopyConnection(Protocol):
+    """What we use of asyncpg's own connection."""
+
+    async def copy_records_to_table(
+        self, table: str, *, records: object, columns: list[str]
+    ) -> str: ...
+
+    async def execute(self, script: str) -> str: ...
+
+
+async def driver(connection: AsyncConnection) -> CopyConnection:
+    """asyncpg's connection below ours, for COPY; run a statement before, so that it is inside our
+    transaction."""
+    raw = await connection.get_raw_connection()
+    return cast(CopyConnection, raw.driver_connection)

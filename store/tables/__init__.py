@@ -1,0 +1,63 @@
+"""The tables, by idea; `metadata` knows them all."""
+
+from store.tables.agreement import client, contract_version, engagement, identity_link, project
+from store.tables.base import metadata
+from store.tables.billing import (
+    billing_run,
+    billing_transaction,
+    hold,
+    invoice,
+    invoice_line,
+    invoice_transaction,
+)
+from store.tables.control import (
+    audit_event,
+    exception_case,
+    lease,
+    lease_fence,
+    payment,
+    posting,
+)
+from store.tables.intake import (
+    business_event,
+    event_delivery,
+    feed_cursor,
+    inbox,
+    news_taking,
+    period_lock,
+    process,
+    source_completion,
+)
+from store.tables.work import credit_proposal, work_item, work_item_balance
+
+__all__ = [
+    "audit_event",
+    "billing_run",
+    "billing_transaction",
+    "business_event",
+    "client",
+    "contract_version",
+    "credit_proposal",
+    "engagement",
+    "event_delivery",
+    "exception_case",
+    "feed_cursor",
+    "hold",
+    "identity_link",
+    "inbox",
+    "invoice",
+    "invoice_line",
+    "invoice_transaction",
+    "lease",
+    "lease_fence",
+    "metadata",
+    "news_taking",
+    "payment",
+    "period_lock",
+    "posting",
+    "process",
+    "project",
+    "source_completion",
+    "work_item",
+    "work_item_balance",
+]
