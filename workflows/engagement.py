@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import RawValue, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ChildWorkflowError,
     WorkflowAlreadyStartedError,
@@ -26,6 +26,7 @@ from canonical.payment import BillingStage
 from canonical.transitions import EngagementStage
 from workflows import names
 from workflows.billing_cycle import BillingCycle, BillingCycleParams
+from workflows.orders import NOTHING
 from workflows.pace import Pace
 from workflows.project_setup import ProjectSetup, ProjectSetupParams
 from workflows.status import tell_crm, tell_everybody
@@ -73,7 +74,7 @@ class Engagement(Steerable):
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     @workflow.signal(name=names.SETTLED, description="An invoice of the engagement has ended.")
-    def on_settled(self) -> None:
+    def on_settled(self, ignored: RawValue = NOTHING) -> None:
         self._settled = True
 
     # -- the deal ---------------------------------------------------------------------------------

@@ -30,6 +30,9 @@ SETTLED = "settled"
 HOLD, RESUME, RETRY_NOW, CLOSE = "hold", "resume", "retry_now", "close"
 """Orders of operators; they take plain JSON such as {"by": "Ada", "reason": "credit check"}."""
 
+PEOPLES_SIGNALS = frozenset({NEWS, SETTLED, HOLD, RESUME, RETRY_NOW, CLOSE})
+"""Signals that somebody may send by hand, with whatever input."""
+
 
 def engagement(engagement_id: str) -> str:
     """`engagement/<crm instance>/<deal id>`."""
