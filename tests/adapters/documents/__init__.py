@@ -1,0 +1,1 @@
+"""Tests of the documents: read back with other people's readers."""
