@@ -8,87 +8,28 @@ It is written on raw streams, because a web framework cannot hang up without an 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from dataclasses import dataclass
-from enum import StrEnum
-from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
+
+from adapters.tryton.faults import (
+    Fault,
+    FaultKind,
+    Request,
+    altered,
+    read_request,
+    status_answer,
+)
+
+__all__ = ["Fault", "FaultKind", "FaultProxy"]
 
 HOST: Final = "127.0.0.1"
-BODY_BYTES_MAX: Final = 50_000_000
 FAULTS_PATH: Final = "/_faults"
 LOGIN: Final = "common.db.login"
-
-
-class FaultKind(StrEnum):
-    """What goes wrong. After "passed on" the server has done the work."""
-
-    LOSE_ANSWER = "lose_answer"
-    """Passed on; when the server has answered, the proxy hangs up without a word."""
-    HANG = "hang"
-    """Passed on; the answer never comes, until the caller gives up."""
-    COMMIT_LATE = "commit_late"
-    """The proxy hangs up at once and passes the call on `delay_s` later."""
-    HANG_UP = "hang_up"
-    """Not passed on: the proxy hangs up."""
-    ANSWER_BEFORE = "answer_before"
-    """Not passed on: `status` is answered, with `retry_after_s` if given."""
-    ANSWER_AFTER = "answer_after"
-    """Passed on; `status` is answered in place of the server's answer."""
-    DELAY = "delay"
-    """Passed on `delay_s` later; the answer is the server's."""
-    EXPIRE_SESSION = "expire_session"
-    """Not passed on: 401, as for every later call of this session."""
-
-
-class Fault(BaseModel):
-    """One thing that goes wrong for the next `times` calls of a method."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: FaultKind
-    method: str = "*"
-    """A JSON-RPC method, `*` for any characters: `model.account.invoice.*`."""
-    times: int = Field(default=1, ge=1, le=10_000)
-    status: int = Field(default=503, ge=400, le=599)
-    retry_after_s: int | None = Field(default=None, ge=0)
-    delay_s: float = Field(default=0, ge=0, le=600)
-
-
-class _Call(BaseModel):
-    """What the proxy reads of a JSON-RPC request."""
-
-    method: str = ""
-
-
-@dataclass(frozen=True)
-class _Request:
-    line: bytes
-    headers: dict[bytes, bytes]
-    body: bytes
-
-    @property
-    def verb_and_path(self) -> tuple[str, str]:
-        verb, path, *_ = self.line.decode("latin-1").split(" ")
-        return verb, path
-
-    @property
-    def method(self) -> str:
-        """The JSON-RPC method, or the path of a request that is no call."""
-        try:
-            return _Call.model_validate_json(self.body).method
-        except ValidationError:
-            return self.verb_and_path[1]
-
-    def raw(self) -> bytes:
-        """For the server: one request per connection, so that the answer ends with it."""
-        headers = {**self.headers, b"connection": b"close"}
-        head = [self.line, *(name + b": " + value for name, value in headers.items())]
-        return b"\r\n".join([*head, b"", self.body])
 
 
 class FaultProxy:
@@ -102,6 +43,7 @@ class FaultProxy:
         self._handlers: set[asyncio.Task[None]] = set()
         self._faults: list[tuple[Fault, int]] = []
         self._expired: set[bytes] = set()
+        self._landing = asyncio.Event()
         self.calls: Counter[str] = Counter()
         """Calls received, by JSON-RPC method."""
         self.passed_on: Counter[str] = Counter()
@@ -147,6 +89,12 @@ class FaultProxy:
             self._listener.close()
             self._listener = None
 
+    async def land(self) -> None:
+        """Carry out now what was to be committed late, and wait until it is done."""
+        self._landing.set()
+        await self.settled()
+        self._landing = asyncio.Event()
+
     async def settled(self) -> None:
         """Wait until nothing is in progress, such as a late commit."""
         while self._handlers:
@@ -159,7 +107,7 @@ class FaultProxy:
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            request = await _read_request(reader)
+            request = await read_request(reader)
             if request is not None:
                 answer = await self._answer(request, reader, writer)
                 if not writer.is_closing():
@@ -171,14 +119,14 @@ class FaultProxy:
             writer.close()
 
     async def _answer(
-        self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bytes:
         verb, path = request.verb_and_path
         if path == FAULTS_PATH:
             return self._control(verb, request.body)
         self.calls[request.method] += 1
         if request.headers.get(b"authorization") in self._expired and request.method != LOGIN:
-            return _status(401)
+            return status_answer(401)
         fault = self._next_fault(request.method)
         if fault is None:
             return await self._pass_on(request)
@@ -187,7 +135,7 @@ class FaultProxy:
     async def _misbehave(
         self,
         fault: Fault,
-        request: _Request,
+        request: Request,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> bytes:
@@ -200,24 +148,27 @@ class FaultProxy:
                 await reader.read()
             case FaultKind.COMMIT_LATE:
                 writer.close()
-                await asyncio.sleep(fault.delay_s)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._landing.wait(), fault.delay_s)
                 await self._pass_on(request)
             case FaultKind.HANG_UP:
                 writer.close()
             case FaultKind.ANSWER_BEFORE:
-                return _status(fault.status, fault.retry_after_s)
+                return status_answer(fault.status, fault.retry_after_s)
             case FaultKind.ANSWER_AFTER:
                 await self._pass_on(request)
-                return _status(fault.status, fault.retry_after_s)
+                return status_answer(fault.status, fault.retry_after_s)
+            case FaultKind.ALTER:
+                return altered(await self._pass_on(request), fault)
             case FaultKind.DELAY:
                 await asyncio.sleep(fault.delay_s)
                 return await self._pass_on(request)
             case FaultKind.EXPIRE_SESSION:
                 self._expired.add(request.headers.get(b"authorization", b""))
-                return _status(401)
+                return status_answer(401)
         return b""
 
-    async def _pass_on(self, request: _Request) -> bytes:
+    async def _pass_on(self, request: Request) -> bytes:
         """The server's whole answer. Raises ConnectionError when there is none."""
         self.passed_on[request.method] += 1
         reader, writer = await asyncio.open_connection(*self._upstream)
@@ -232,7 +183,7 @@ class FaultProxy:
 
     def _next_fault(self, method: str) -> Fault | None:
         for place, (fault, left) in enumerate(self._faults):
-            if fnmatchcase(method, fault.method):
+            if fault.concerns(method):
                 self._faults[place : place + 1] = [(fault, left - 1)] if left > 1 else []
                 return fault
         return None
@@ -243,36 +194,11 @@ class FaultProxy:
                 try:
                     self.inject(Fault.model_validate_json(body))
                 except ValidationError as error:
-                    return _status(422, body=error.json(include_input=False).encode())
+                    return status_answer(422, body=error.json(include_input=False).encode())
             case "DELETE":
                 self.heal()
         state: dict[str, object] = {
             "faults": [{**fault.model_dump(mode="json"), "times": n} for fault, n in self._faults],
             "calls": dict(self.calls),
         }
-        return _status(200, body=TypeAdapter(dict[str, object]).dump_json(state))
-
-
-async def _read_request(reader: asyncio.StreamReader) -> _Request | None:
-    """One request with a known length; None when the caller said nothing."""
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
-        return None
-    line, *fields = head[:-4].split(b"\r\n")
-    pairs = (field.partition(b":") for field in fields)
-    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    length = int(headers.get(b"content-length", b"0"))
-    if length > BODY_BYTES_MAX or b"transfer-encoding" in headers:
-        return None
-    return _Request(line, headers, await reader.readexactly(length))
-
-
-def _status(status: int, retry_after_s: int | None = None, *, body: bytes = b"") -> bytes:
-    """An answer of the proxy's own."""
-    wait = f"Retry-After: {retry_after_s}\r\n" if retry_after_s is not None else ""
-    head = (
-        f"HTTP/1.1 {status} Fault\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n{wait}Connection: close\r\n\r\n"
-    )
-    return head.encode() + body
+        return status_answer(200, body=TypeAdapter(dict[str, object]).dump_json(state))

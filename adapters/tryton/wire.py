@@ -108,8 +108,9 @@ def _read_timedelta(members: Mapping[str, JsonValue]) -> Wire:
 
 
 def _read_bytes(members: Mapping[str, JsonValue]) -> Wire:
+    text = "".join(str(members["base64"]).split())  # the server breaks long values into lines
     try:
-        return base64.b64decode(str(members["base64"]), validate=True)
+        return base64.b64decode(text, validate=True)
     except binascii.Error as error:
         raise ValueError("base64") from error
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Self
 
 import asyncpg
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, field_validator
 
 from adapters.http import Effect
 from adapters.tryton.api import Row, Tryton, Values
@@ -40,6 +40,12 @@ class _View(BaseModel):
 
     state: str
     defaults: dict[str, Decimal | date | bool | int | str | list[int] | None] = {}
+
+    @field_validator("defaults", mode="before")
+    @classmethod
+    def _without_names(cls, proposed: dict[str, object]) -> dict[str, object]:
+        """Keys that end in a dot only tell related records' names; the server refuses them."""
+        return {name: value for name, value in proposed.items() if not name.endswith(".")}
 
 
 class _Step(BaseModel):
@@ -141,8 +147,7 @@ class Accountant:
         answer = await self._execute(session, {"start": start}, "choice", context)
         step = self._admin.parsed(_STEP, answer, PAY)
         if step.view is not None:
-            proposed: Values = {k: v for k, v in step.view.defaults.items() if not k.endswith(".")}
-            ask = {"ask": {**proposed, "type": "partial"}}
+            ask: Values = {"ask": {**step.view.defaults, "type": "partial"}}
             await self._execute(session, ask, "pay", context)
         await self._admin.call(f"wizard.{PAY}.delete", [session, context], Effect.SAFE_WRITE)
 

@@ -70,6 +70,12 @@ class _Coded(Row):
     code: str | None
 
 
+class _Named(Row):
+    FIELDS = ("name",)
+
+    name: str
+
+
 @dataclass(frozen=True)
 class Ledger:
     """The ids that later steps refer to."""
@@ -247,9 +253,15 @@ class CompanySetup:
         return await self._create("account.tax", *rows)
 
     async def _terms(self) -> None:
+        """Those that Tryton does not bring itself (it brings "Net 30 days", for one)."""
+        terms = await self._admin.search_read(
+            "account.invoice.payment_term", _Named, [], self._context, limit=100
+        )
+        present = {term.name for term in terms}
         rows: list[Values] = [
-            {"name": TERM_NAME.format(days=days), "lines": [["create", [_remainder_after(days)]]]}
+            {"name": name, "lines": [["create", [_remainder_after(days)]]]}
             for days in TERMS_DAYS
+            if (name := TERM_NAME.format(days=days)) not in present
         ]
         await self._create("account.invoice.payment_term", *rows)
 

@@ -1,0 +1,1 @@
+"""Tryton: the real server, through a proxy that may lie."""
