@@ -3,7 +3,11 @@ cases."""
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
 from temporalio import workflow
+from temporalio.common import SearchAttributeKey
 
 from activities.policies import BULK
 from activities.reconcile import CompareDay, DayCompared, ReconcileActivities
@@ -11,10 +15,17 @@ from canonical.base import Noun
 from workflows import names
 from workflows.steering import Steerable, Steering
 
+SCHEDULED_START = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+"""What the server's schedules put on the workflows that they start."""
+
 
 class ReconcileParams(Noun):
-    day: CompareDay
+    """A day, or none: then the day before the moment that the schedule names."""
+
+    legal_entity: str
     erp: str
+    time_zone: str
+    day: date | None = None
 
 
 @workflow.defn(name=names.RECONCILE)
@@ -23,9 +34,11 @@ class Reconcile(Steerable):
 
     @workflow.init
     def __init__(self, params: ReconcileParams) -> None:
-        self._params = params
-        day = params.day
-        self.steer(Steering(), f"Reconcile {day.legal_entity} on {day.day}")
+        self._erp = params.erp
+        self._day = CompareDay(
+            legal_entity=params.legal_entity, day=params.day or _day_before(params)
+        )
+        self.steer(Steering(), f"Reconcile {params.legal_entity} on {self._day.day}")
 
     @workflow.run
     async def run(self, params: ReconcileParams) -> DayCompared:
@@ -35,11 +48,16 @@ class Reconcile(Steerable):
         return compared
 
     async def _compare(self) -> DayCompared:
-        day = self._params.day
         return await workflow.execute_activity_method(
             ReconcileActivities.compare_day,
-            day,
-            task_queue=names.system_queue(self._params.erp),
-            summary=f"Compare clients, projects and the invoices of {day.day}",
+            self._day,
+            task_queue=names.system_queue(self._erp),
+            summary=f"Compare clients, projects and the invoices of {self._day.day}",
             **BULK,
         )
+
+
+def _day_before(params: ReconcileParams) -> date:
+    """By the schedule's own time, so that a late start compares the day that was meant."""
+    meant = workflow.info().typed_search_attributes.get(SCHEDULED_START) or workflow.now()
+    return (meant.astimezone(ZoneInfo(params.time_zone)) - timedelta(days=1)).date()

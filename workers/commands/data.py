@@ -1,0 +1,73 @@
+"""The database and the landscape: brought up to date, and checked."""
+
+from __future__ import annotations
+
+import typer
+from rich.table import Table
+
+from adapters.registry import Ports
+from canonical.errors import DomainError
+from canonical.ports import Checkable
+from runtime.settings import Settings
+from store import migrations
+from workers.commands.common import out, run, settings_with_logs
+from workers.wiring import PUSH, House, open_house
+
+db = typer.Typer(help="The database.", no_args_is_help=True)
+landscape = typer.Typer(help="The landscape: systems and legal entities.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(db, name="db")
+    app.add_typer(landscape, name="landscape")
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the schema to this version; safe to repeat, and while old processes run."""
+    settings = settings_with_logs()
+    run(migrations.upgrade(settings.database_url.get_secret_value()))
+    out.print("[green]*[/] the schema is up to date")
+
+
+@landscape.command()
+def check(
+    offline: bool = typer.Option(False, help="Check the file and its secrets, call no system."),
+) -> None:
+    """Check the file, its secrets, and (unless --offline) every system with its organisation."""
+    settings = settings_with_logs()
+    raise typer.Exit(run(_check(settings, offline=offline)))
+
+
+async def _check(settings: Settings, *, offline: bool) -> int:
+    async with open_house(settings) as house:
+        table = Table(
+            "system", "adapter", "answer", title=f"Landscape {house.landscape.environment}"
+        )
+        wrong = 0
+        for system in house.landscape.systems:
+            answer, is_wrong = await _answer(house, system.name, system.adapter, offline=offline)
+            wrong += is_wrong
+            table.add_row(system.name, system.adapter, answer)
+        out.print(table)
+        return 1 if wrong else 0
+
+
+async def _answer(house: House, name: str, adapter: str, *, offline: bool) -> tuple[str, bool]:
+    if adapter == PUSH:
+        return "pushes signed events; nothing to call", False
+    if offline:
+        return "settings and secrets are complete", False
+    answers: list[str] = []
+    for port in ports_of(house.ports[name]):
+        try:
+            answers.append(await port.check())
+        except DomainError as error:
+            return f"[red]{error}[/] {error.remedy}", True
+    return "; ".join(dict.fromkeys(answers)), False
+
+
+def ports_of(ports: Ports) -> list[Checkable]:
+    """What can be checked of one system."""
+    every = (ports.crm, ports.psa, ports.time, ports.erp, ports.mail)
+    return [port for port in every if port is not None]
