@@ -81,7 +81,7 @@ class Receiver:
     async def _vendor(
         self, request: Request, adapter: str, instance: str, path_secret: str
     ) -> Response:
-        hook = self._hooks.at(adapter, instance)
+        hook = self._hooks.at(adapter, instance, path_secret)
         body = await read_limited(request, hook.body_bytes_max)
         now = self._clock()
         notifications = hook.open(Delivery(path_secret, _headers(request), body, now))
