@@ -58,13 +58,23 @@ class Page(Generic[R]):
     def is_last(self) -> bool:
         return self.number >= self.page_count
 
-    def side(self, key: str, model: type[Side]) -> dict[str, Side]:
-        """Side-loaded rows by id. Raises AnswerUnreadable; a requested include is always there."""
+    def side(
+        self, key: str, model: type[Side], faults: list[AnswerUnreadable] | None = None
+    ) -> dict[str, Side]:
+        """Side-loaded rows by id; a requested include is always there.
+
+        Raises AnswerUnreadable; with `faults` a row that does not fit is put there instead.
+        """
         if key not in self._extra:
             raise AnswerUnreadable(self.system, "a requested include is missing", where=key)
         found: dict[str, Side] = {}
         for row_id, raw in _map(self.system, key, self._extra).items():
-            found[row_id] = read_row(self.system, key, model, raw)
+            try:
+                found[row_id] = read_row(self.system, key, model, raw)
+            except AnswerUnreadable as fault:
+                if faults is None:
+                    raise
+                faults.append(fault)
         return found
 
 

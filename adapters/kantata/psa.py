@@ -56,8 +56,10 @@ class KantataPsa:
     ) -> ExternalRef:
         """The workspace, open, with the plan's words, currency and rates.
 
-        Raises DataRejected when the currency is another one or a role is unknown to Kantata.
+        Raises DataRejected when the currency is another one, when a role is unknown to Kantata or
+        when it cannot show a rate; the last two before anything is created.
         """
+        role_ids = await self._priced_roles(plan)
         workspace_id, _ = await self._binder.ensure(
             self._kantata.workspaces,
             "Workspace",
@@ -66,7 +68,11 @@ class KantataPsa:
             self._archive,
         )
         row = await self._kantata.workspaces.show(workspace_id, WITH_ARCHIVED)
-        await self._make_true(row, plan, await self._rate_card(plan, key))
+        rate_card_id = None
+        if plan.rates:
+            reference = self._reference("rate_card", key)
+            rate_card_id = await self._rate_cards.ensure(plan, reference, role_ids)
+        await self._make_true(row, plan, rate_card_id)
         return mapping.project_ref(self._system.name, workspace_id)
 
     async def ensure_team(self, plan: ProjectPlan, project: ExternalRef, *, key: str) -> None:
@@ -126,12 +132,10 @@ class KantataPsa:
                 fields=("currency",),
             )
 
-    async def _rate_card(self, plan: ProjectPlan, key: str) -> str | None:
-        if not plan.rates:
-            return None
-        roles = (rate.role for rate in plan.rates)
-        role_ids = await self._role_ids(plan, roles, "rates.role")
-        return await self._rate_cards.ensure(plan, self._reference("rate_card", key), role_ids)
+    async def _priced_roles(self, plan: ProjectPlan) -> dict[str, list[str]]:
+        for each in plan.rates:
+            mapping.rate_in_subunits(self._system.name, each.rate, plan.currency)
+        return await self._role_ids(plan, (each.role for each in plan.rates), "rates.role")
 
     async def _archive(self, workspace_id: str) -> None:
         """Repeating is harmless; an archived project is hidden, so its absence is looked into."""

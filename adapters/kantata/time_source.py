@@ -70,13 +70,20 @@ class KantataTime:
     async def items_of(
         self, project: ExternalRef, first: date, last: date
     ) -> AsyncIterator[Sequence[WorkItem]]:
-        """All time, then all expenses of the project in these work dates, each item once."""
-        reader = WorkReader(self._kantata)
+        """All time, then all expenses of the project in these work dates, each item once.
+
+        Raises RecordMissing for a project that is hidden from us: its empty list proves nothing.
+        """
+        reader, count = WorkReader(self._kantata), 0
         async for items in _listed(reader, time_kind(self._kantata), project.id, first, last):
+            count += len(items)
             yield items
         async for items in _listed(reader, expense_kind(self._kantata), project.id, first, last):
+            count += len(items)
             yield items
         reader.troubles.raise_if_any()
+        if not count:
+            await self._kantata.workspaces.show(project.id, {"include_archived": "true"})
 
 
 async def _listed(

@@ -148,7 +148,10 @@ class WorkReader:
                 yield await self.items(kind, page, page.rows)
 
     async def _surroundings(self, kind: WorkKind[W], page: Page[W]) -> Surroundings:
-        submissions = page.side(kind.reports_key, SubmissionRow)
+        faults: list[AnswerUnreadable] = []
+        submissions = page.side(kind.reports_key, SubmissionRow, faults)
+        for fault in faults:
+            self.troubles.add(fault)
         users = page.side("users", UserRow)
         approvers = {
             each.current_resolution_creator_id
