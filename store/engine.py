@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from canonical.errors import DataRejected, SystemUnavailable
+from canonical.errors import DataRejected, DomainError, SystemUnavailable
 
 POOL_SIZE = 10
 POOL_OVERFLOW = 5
@@ -70,15 +70,19 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         async with connection.begin():
             yield connection
-    except DBAPIError as error:
-        raise _translated(error) from error
+    except (DBAPIError, asyncpg.PostgresError) as error:  # the latter from COPY
+        translated = _translated(error)
+        if translated is None:
+            raise
+        raise translated from error
     finally:
         await connection.close()
 
 
-def sqlstate(error: DBAPIError) -> str:
+def sqlstate(error: DBAPIError | asyncpg.PostgresError) -> str:
     """The five characters that PostgreSQL gives every error, or an empty text."""
-    return str(getattr(error.orig, "sqlstate", None) or "")
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(getattr(cause, "sqlstate", None) or "")
 
 
 def constraint_of(error: DBAPIError) -> str:
@@ -87,13 +91,14 @@ def constraint_of(error: DBAPIError) -> str:
     return str(getattr(cause, "constraint_name", None) or "")
 
 
-def _translated(error: DBAPIError) -> Exception:
+def _translated(error: DBAPIError | asyncpg.PostgresError) -> DomainError | None:
     state = sqlstate(error)
-    if error.connection_invalidated or state.startswith(_TRANSIENT_CLASSES):
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    if lost or state.startswith(_TRANSIENT_CLASSES):
         return SystemUnavailable(SYSTEM, f"the transaction was lost ({state or 'disconnected'})")
     if state.startswith(_BAD_DATA_CLASS):
         return DataRejected(SYSTEM, f"a value cannot be stored (SQLSTATE {state})")
-    return error
+    return None
 
 
 class CopyConnection(Protocol):

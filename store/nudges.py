@@ -3,7 +3,7 @@ truth."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from sqlalchemy import text
@@ -96,6 +96,6 @@ class Nudges:
 
     def listen(
         self, channel: str = NUDGE_CHANNEL, *, poll_interval_s: float = POLL_INTERVAL_S
-    ) -> AsyncIterator[None]:
+    ) -> AsyncGenerator[None, None]:
         """Yields when there may be nudges; see `store.listen.wake_ups`."""
         return wake_ups(self._engine, channel, poll_interval_s=poll_interval_s)
