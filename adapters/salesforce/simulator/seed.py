@@ -96,6 +96,10 @@ def seed_deal(organisation: Organisation, deal: SeedDeal) -> Seeded:
 
 
 def _account(organisation: Organisation, account: SeedAccount) -> str:
+    """The account with this client key if there is one, else a new one."""
+    for known in organisation.records("Account"):
+        if account.client_key and known["Client_Key__c"] == account.client_key:
+            return str(known["Id"])
     parent = ""
     if account.parent_name:
         parent = organisation.create("Account", {"Name": account.parent_name}, as_admin=True)
