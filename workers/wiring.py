@@ -11,9 +11,6 @@ from typing import Any
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
-from store.billing import BillingStore
-from store.invoices import InvoiceStore
-from store.reconcile import ReconcileStore
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -34,11 +31,14 @@ from canonical.landscape import Landscape, SystemInstance, SystemRole
 from canonical.ports import Mail
 from runtime.landscape import Secrets, load_landscape, require_environment, resolve_secrets
 from runtime.settings import Settings
+from store.billing import BillingStore
 from store.cases import CaseStore
 from store.engagements import EngagementStore
 from store.engine import create_engine
 from store.events import EventStore
+from store.invoices import InvoiceStore
 from store.lanes import LeaseLanes
+from store.reconcile import ReconcileStore
 from store.work import WorkStore
 from workers.sandbox import workflow_runner
 from workflows import names
@@ -135,7 +135,7 @@ class Activities:
         self._invoices = InvoiceStore(house.engine)
         self._cases = CaseStore(house.engine)
         self._events = EventStore(house.engine)
-        self._reconcile = ReconcileStore(house.engine)
+        self._reconcile = ReconcileStore(house.engine, house.landscape)
         self._lanes = LeaseLanes(house.engine)
 
     @property
