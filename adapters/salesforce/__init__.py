@@ -23,27 +23,15 @@ from canonical.landscape import SystemRole
 def build(context: AdapterContext) -> Ports:
     """The CRM of one organisation. Secrets: `consumer_key`, and `private_key` (PEM) for the flow
     jwt_bearer or `consumer_secret` for client_credentials."""
-    system, settings = context.system, settings_of(context.system)
+    settings = settings_of(context.system)
     login = VendorHttp(
-        system.name,
+        context.system.name,
         settings.login_url,
-        system.limits,
+        context.system.limits,
         classify=classify_token_answer,
         transport=context.transport,
     )
-    http = VendorHttp(
-        system.name,
-        settings.instance_url,
-        system.limits,
-        authenticator=TokenAuthenticator(
-            login,
-            _grant(context, settings),
-            instance_url=settings.instance_url,
-            organisation=system.organisation,
-        ),
-        classify=classify,
-        transport=context.transport,
-    )
+    http = _authenticated(context, settings, login)
 
     async def close() -> None:
         await http.close()
@@ -56,6 +44,25 @@ def build(context: AdapterContext) -> Ports:
 
 def webhook(context: AdapterContext) -> Webhook:
     return OutboundMessages(context.system.name, context.system.organisation)
+
+
+def _authenticated(
+    context: AdapterContext, settings: SalesforceSettings, login: VendorHttp
+) -> VendorHttp:
+    authenticator = TokenAuthenticator(
+        login,
+        _grant(context, settings),
+        instance_url=settings.instance_url,
+        organisation=context.system.organisation,
+    )
+    return VendorHttp(
+        context.system.name,
+        settings.instance_url,
+        context.system.limits,
+        authenticator=authenticator,
+        classify=classify,
+        transport=context.transport,
+    )
 
 
 def _grant(context: AdapterContext, settings: SalesforceSettings) -> Grant:

@@ -74,8 +74,7 @@ class SalesforceCrm:
                 yield deals, latest.isoformat()
 
     async def tell_status(self, deal: ExternalRef, status: BillingStatus) -> None:
-        """Compare, then write only if nobody changed the deal in between; an older status is
-        dropped.
+        """Compare, then write only if nobody changed the deal in between.
 
         Raises RecordMissing, and DataRejected when the deal is in another currency."""
         for _ in range(STATUS_TRIES - 1):
@@ -114,8 +113,8 @@ class SalesforceCrm:
         return told.version is None or told.version < status.version
 
     async def _surviving_account(self, account_id: str) -> Row:
-        """The account, or the one that it was merged into. A deal never loses its account
-        silently."""
+        """The account, or the one that it was merged into. Raises RecordMissing when it is
+        hidden."""
         for _ in range(MERGES_MAX):
             rows = await self._rest.rows(
                 queries.account_in_any_state(self._settings, account_id),

@@ -81,8 +81,7 @@ def revision_of(row: Row, settings: SalesforceSettings) -> str:
     """A fingerprint of everything that we read of the deal.
 
     The opportunity's own stamp would not do: it stays when the account changes, and it moves when
-    we
-    write the billing status, which would make each of our writes look like news.
+    we write the billing status, which would make each of our writes look like news.
     """
     business = {key: value for key, value in row.items() if key != "SystemModstamp"}
     return hashlib.sha256(dumps(_plain(business)).encode()).hexdigest()[:16]

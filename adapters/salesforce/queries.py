@@ -28,8 +28,12 @@ def one_deal(settings: SalesforceSettings, deal_id: str) -> str:
 
 def won_deals(settings: SalesforceSettings, since: datetime | None) -> str:
     """Won opportunities in the order of their last change; the same fields as `one_deal`."""
-    changed = f" AND SystemModstamp >= {moment(since)}" if since else ""
-    return f"{_deals(settings)} WHERE IsWon = true{changed} ORDER BY SystemModstamp, Id"
+    conditions = ["IsWon = true"]
+    if settings.deals_from is not None:
+        conditions.append(f"CloseDate >= {settings.deals_from.isoformat()}")
+    if since is not None:
+        conditions.append(f"SystemModstamp >= {moment(since)}")
+    return f"{_deals(settings)} WHERE {' AND '.join(conditions)} ORDER BY SystemModstamp, Id"
 
 
 def account_in_any_state(settings: SalesforceSettings, account_id: str) -> str:

@@ -2,8 +2,7 @@
 
 The platform has no standard fields for billing terms, so an administrator adds custom fields; their
 names are the defaults below and can be changed one by one. An empty name means that the
-organisation
-has no such field: it is not asked for, and the deal is read as if it were empty.
+organisation has no such field: it is not asked for, and the deal is read as if it were empty.
 
 - Opportunity: legal entity, billing method (a picklist whose API values are our method names), PO
   number, "PO required" checkbox, payment days, expense mark-up in percent, service dates, and a
@@ -20,6 +19,7 @@ has no such field: it is not asked for, and the deal is read as if it were empty
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -144,6 +144,8 @@ class SalesforceSettings(BaseModel):
     """Country names as people write them (case folded) to ISO 3166-1 alpha-2 codes."""
     stages: dict[BillingStage, str] = STAGES
     """Our stages in the values of the status picklist."""
+    deals_from: date | None = None
+    """The feed tells no deal that closed before this day; empty: all that were ever won."""
     overlap_s: float = Field(default=300, ge=0, le=86_400)
     """How far behind its cursor the feed of won deals reads: rows become visible out of order."""
 

@@ -2,8 +2,7 @@
 
 There is no signature. The gateway compares the path's secret; this file compares the organisation.
 A retry carries current values, not the old ones, and messages come repeatedly and out of order: so
-only the ids are used, a re-opened deal (`IsWon` false) is a hint like any other, and the row is
-read.
+only the ids are used, a re-opened deal is a hint like any other, and the row is read.
 """
 
 from __future__ import annotations
@@ -65,8 +64,7 @@ class OutboundMessages:
 
     def translate(self, notification: Notification, received_at: datetime) -> Sequence[Event]:
         """One `deal.closed` for an opportunity. A row that was deleted meanwhile comes without
-        fields
-        and says nothing; so does an object that we do not follow."""
+        fields and says nothing; so does an object that we do not follow."""
         fields = notification.payload
         if fields["object"] != "Opportunity" or "Id" not in fields:
             return ()
@@ -123,7 +121,8 @@ def _notification(element: Element) -> Notification:
 
 
 def _payload(element: Element) -> Iterator[tuple[str, str]]:
-    """The object's type and the few fields that translation needs; all else is read by REST."""
+    """The object's type and what tells which row changed when; `IsWon` is for people who look at
+    the inbox. All else is read by REST."""
     record = element.find(f"{_OUTBOUND}sObject")
     kind = record.get(_TYPE, "") if record is not None else ""
     yield "object", kind.rpartition(":")[2][:120]

@@ -1,7 +1,6 @@
 """What the platform's error codes mean to us: only where the status alone does not say it.
 
-Salesforce REST API Developer Guide, "Status Codes and Error Responses", and the status codes of
-the
+Salesforce REST API Developer Guide, "Status Codes and Error Responses", and the status codes of the
 SOAP API, which REST uses too. Answers are arrays of `{message, errorCode, fields}`; gateways in
 front of the platform answer HTML or nothing, which is judged by the status.
 """
