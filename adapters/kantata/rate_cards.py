@@ -47,7 +47,7 @@ class RateCards:
     ) -> str:
         """The id of the project's rate card, with every version of the plan published."""
         by_date = rates_by_date(plan.rates)
-        set_id = await self._set(f"{plan.code} rates")
+        set_id = await self._set(f"{reference.key} rates")
         versions = await self._versions(set_id)
         first = min(by_date)
         if first not in versions:

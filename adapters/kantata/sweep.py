@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
-from adapters.kantata.api import Collection, Kantata, Query
+from adapters.kantata.api import PAGES_MAX, Collection, Kantata, Query
 from adapters.kantata.cursor import Stage, SweepCursor, write_cursor
 from adapters.kantata.rows import Row, SubmissionRow, WorkRow
-from adapters.kantata.walk import RESTARTS_MAX, walk
+from adapters.kantata.walk import walk
 from adapters.kantata.work import WorkKind, WorkReader, expense_kind, time_kind
 from canonical.errors import SystemUnavailable
 from canonical.work import ChangePage
@@ -86,7 +86,7 @@ def _window(cursor: SweepCursor) -> dict[str, str]:
 async def _ids(collection: Collection[R], query: Query[R]) -> AsyncIterator[list[str]]:
     """Ids of a list without a stable order: when it changes, it is read from its start again."""
     number, count = 1, None
-    for _ in range(RESTARTS_MAX):
+    for _ in range(PAGES_MAX):
         page = await collection.page(query, number)
         if count is not None and page.count != count:
             number, count = 1, None

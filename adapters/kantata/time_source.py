@@ -98,4 +98,5 @@ async def _listed(
         },
     )
     async for stretch in walk(kind.rows, query, Position()):
-        yield await reader.items(kind, stretch.page, stretch.rows)
+        if items := await reader.items(kind, stretch.page, stretch.rows):
+            yield items

@@ -22,7 +22,8 @@ from canonical.errors import AnswerUnreadable, SystemUnavailable
 D = TypeVar("D", bound=DatedRow)
 STEP = timedelta(seconds=1)
 """Timestamps have whole seconds, and nobody says whether `created_after` includes its bound."""
-RESTARTS_MAX = 200
+RESTARTS_MAX = 20
+"""In a row, without a new row between them: then the list changes faster than it can be read."""
 
 
 class Position(Noun):
@@ -64,6 +65,7 @@ async def walk(
             position = position.again()
             continue
         rows = _new_rows(page, position, collection.key)
+        restarts = 0 if rows else restarts
         position = Position(
             page=position.page + 1,
             count=page.count,
