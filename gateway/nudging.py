@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -64,7 +64,9 @@ class NudgeRelay:
         pace: Pace | None = None,
         nudges_per_step: int = NUDGES_PER_STEP,
         backoff: Backoff | None = None,
+        rpc_timeout: timedelta = RPC_TIMEOUT,
     ) -> None:
+        self._rpc_timeout = rpc_timeout
         self._nudges, self._temporal, self._metrics = nudges, temporal, metrics
         self._pace, self._nudges_per_step = pace or Pace(), nudges_per_step
         self._backoff = backoff or Backoff(first_s=1, most_s=30)
@@ -76,14 +78,18 @@ class NudgeRelay:
         by_recipient: defaultdict[str, list[Nudge]] = defaultdict(list)
         for nudge in pending:
             by_recipient[nudge.recipient].append(nudge)
-        told = await asyncio.gather(*(self._tell_one(mine) for mine in by_recipient.values()))
+        outage = asyncio.Event()
+        told = await _all(self._tell_one(mine, outage) for mine in by_recipient.values())
         if Told.UNAVAILABLE in told:
             raise TemporalUnavailable(f"{told.count(Told.UNAVAILABLE)} workflows were not told")
         return len(pending)
 
-    async def _tell_one(self, nudges: Sequence[Nudge]) -> Told:
+    async def _tell_one(self, nudges: Sequence[Nudge], outage: asyncio.Event) -> Told:
+        """The first that finds Temporal away spares the others of the batch their time-outs."""
         async with self._slots:
-            told = await self._tell(nudges)
+            told = Told.UNAVAILABLE if outage.is_set() else await self._tell(nudges)
+        if told is Told.UNAVAILABLE:
+            outage.set()
         if told is Told.DONE:
             await self._nudges.done([nudge.id for nudge in nudges])
         else:
@@ -104,7 +110,8 @@ class NudgeRelay:
         recipient = nudges[0].recipient
         starts = any(nudge.event_type == STARTING_EVENT for nudge in nudges)
         try:
-            await (self._start(recipient) if starts else self._signal(recipient))
+            async with asyncio.timeout(self._rpc_timeout.total_seconds()):
+                await (self._start(recipient) if starts else self._signal(recipient))
         except WorkflowAlreadyStartedError:
             return Told.ENDED
         except RPCError as refused:
@@ -112,7 +119,8 @@ class NudgeRelay:
                 return await self._why_not_found(recipient)
             log.warning("nudge.failed", recipient=recipient, status=refused.status.name)
             return Told.UNAVAILABLE
-        except (RuntimeError, OSError) as unreachable:  # what a client raises that never connected
+        # TimeoutError is an OSError; a client that never connected raises RuntimeError.
+        except (RuntimeError, OSError) as unreachable:
             log.warning("nudge.failed", recipient=recipient, reason=repr(unreachable))
             return Told.UNAVAILABLE
         return Told.DONE
@@ -128,23 +136,35 @@ class NudgeRelay:
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             start_signal=names.NEWS,
             static_summary=f"Engagement {engagement}",
-            rpc_timeout=RPC_TIMEOUT,
+            rpc_timeout=self._rpc_timeout,
         )
 
     async def _signal(self, recipient: str) -> None:
         handle = self._temporal.get_workflow_handle(recipient)
-        await handle.signal(names.NEWS, rpc_timeout=RPC_TIMEOUT)
+        await handle.signal(names.NEWS, rpc_timeout=self._rpc_timeout)
 
     async def _why_not_found(self, recipient: str) -> Told:
         """The server says "not found" of workflows that have ended and of those that never were."""
+        handle = self._temporal.get_workflow_handle(recipient)
         try:
-            handle = self._temporal.get_workflow_handle(recipient)
-            known = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+            async with asyncio.timeout(self._rpc_timeout.total_seconds()):
+                known = await handle.describe(rpc_timeout=self._rpc_timeout)
         except RPCError as refused:
             unknown = refused.status is RPCStatusCode.NOT_FOUND
             return Told.ABSENT if unknown else Told.UNAVAILABLE
+        except OSError:
+            return Told.UNAVAILABLE
         running = known.status is WorkflowExecutionStatus.RUNNING
         return Told.ABSENT if running else Told.ENDED
+
+
+async def _all(work: Iterable[Coroutine[None, None, Told]]) -> list[Told]:
+    """All of them to their end, also when one fails; then the first failure is raised."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if isinstance(result, Told)]
 
 
 def undeliverable_case(nudge: Nudge, told: Told) -> Case:

@@ -142,7 +142,10 @@ def _headers(request: Request) -> dict[str, str]:
 
 def _refusal(source: str, status: int, reason: str) -> Response:
     log.warning("delivery.refused", source=_short(source), status=int(status), reason=reason)
-    return plain(status)
+    response = plain(status)
+    # What of the body was not read is not waited for: a sender could go on for ever.
+    response.headers["connection"] = "close"
+    return response
 
 
 def _problem(source: str, refused: EventsRefused) -> Response:

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -42,6 +43,8 @@ KEEP_ALIVE_SECONDS: Final = 30
 GRACE_SECONDS: Final = 15
 """How long requests under way may take to end after the order to stop."""
 
+Part = Callable[[], Coroutine[None, None, None]]
+
 log = structlog.get_logger(__name__)
 
 
@@ -62,20 +65,20 @@ async def serve(
     secrets = resolve_secrets(landscape, settings.landscape_path)
     metrics = GatewayMetrics(CollectorRegistry())
     stop = stop or asyncio.Event()
-    work: list[Coroutine[None, None, None]] = []
+    work: list[Part] = []
     async with _engine(settings) as engine:
         if relay:
             temporal = await connect(settings, lazy=True, identity="c2c-gateway")
             pace = Pace(seconds_per_day=settings.seconds_per_business_day)
             loops = relay_loops(engine, landscape, secrets, temporal, metrics, pace)
-            work += [loop.run(stop) for loop in loops]
+            work += [partial(loop.run, stop) for loop in loops]
         if http:
             environment_id = settings.environment_id
             app = create_app(
                 engine, landscape, secrets, environment_id=environment_id, metrics=metrics
             )
             listener = _listener(settings.gateway_host, settings.gateway_port)
-            work.append(_serve_http(app, listener, stop))
+            work.append(partial(_serve_http, app, listener, stop))
             on_ready(_url(listener))
         with _stopped_by_signals(stop):
             await _until_all_end(work)
@@ -100,11 +103,11 @@ def relay_loops(
     )
 
 
-async def _until_all_end(work: Sequence[Coroutine[None, None, None]]) -> None:
+async def _until_all_end(work: Sequence[Part]) -> None:
     """If one part fails, the others are cancelled and the process ends with that error."""
     async with asyncio.TaskGroup() as tasks:
         for part in work:
-            tasks.create_task(part)
+            tasks.create_task(part())
 
 
 async def _serve_http(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:

@@ -105,7 +105,7 @@ def make_time_entry(number: int = 1, **changes: Any) -> dict[str, Any]:
 
 def make_event(number: int = 1, **changes: Any) -> dict[str, Any]:
     """An approved expense, unless changed."""
-    event = {
+    event: dict[str, Any] = {
         "id": f"evt-{number}",
         "source": "expenses",
         "type": "expense.approved",
