@@ -81,6 +81,17 @@ class Store:
         await self.engagements.link("project", plan.id, make.PSA_PROJECT)
         await self.engagements.set_stage(make.ENGAGEMENT, EngagementStage.ACTIVE)
 
+    async def offered(self, run: int = 1) -> list[RatedItem]:
+        """What a run would be offered; it stores nothing but the run."""
+        seen: list[RatedItem] = []
+
+        def look(items: Sequence[RatedItem]) -> RunOutcome:
+            seen.extend(items)
+            return RunOutcome()
+
+        await self.billing.bill_chunk(make.make_run(run), None, 100, make.GO_LIVE, look)
+        return seen
+
     async def bill(self, run: BillingRun | None = None, limit: int = 5_000) -> ChunkBilled:
         return await self.billing.bill_chunk(
             run or make.make_run(), None, limit, make.GO_LIVE, pricing(run or make.make_run())

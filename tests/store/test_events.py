@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from canonical.errors import RecordExists
 from canonical.events import (
+    Event,
     PaymentReceived,
     PeriodLocked,
     SourceCompleted,
     TimeApproved,
     TimeRecalled,
 )
-from canonical.ids import ExternalRef, engagement_id
+from canonical.ids import ExternalRef
 from canonical.transitions import EngagementStage
 from canonical.work import SourceTotals
 from store.engine import transaction
@@ -62,25 +63,23 @@ async def test_an_event_recorded_in_a_transaction_that_fails_leaves_nothing(
     assert await store.column("SELECT count(*) FROM engagement") == [0]
 
 
-@pytest.mark.parametrize("stage", [EngagementStage.CANCELLED, EngagementStage.CLOSED])
+@pytest.mark.parametrize("ended", [EngagementStage.CANCELLED, EngagementStage.CLOSED])
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(make.make_deal_closed("late"), id="deal"),
+        pytest.param(make.make_cutoff("late", project=make.PSA_PROJECT), id="cut-off"),
+    ],
+)
 async def test_an_event_of_an_ended_engagement_is_late_and_becomes_a_case(
-    active: Store, stage: EngagementStage
+    active: Store, ended: EngagementStage, event: Event
 ) -> None:
-    if stage is EngagementStage.CLOSED:
-        await active.engagements.set_stage(make.ENGAGEMENT, stage)
-    else:
-        other = make.make_deal_closed("n-2", deal=other_deal(2))
-        await active.events.record_event(other, make.RECEIVED_AT)
-        await active.engagements.set_stage(engagement_id(other.deal), stage)
-    deal = make.DEAL if stage is EngagementStage.CLOSED else other_deal(2)
-    late = await active.events.record_event(
-        make.make_deal_closed("n-9", deal=deal), make.RECEIVED_AT
-    )
+    await active.engagements.set_stage(make.ENGAGEMENT, ended)
+    late = await active.events.record_event(event, make.RECEIVED_AT)
     assert (late.new, late.recipients, late.waiting) == (True, (), False)
     assert await active.column("SELECT cause FROM exception_case") == ["LateEvent"]
-    assert await active.column("SELECT state FROM business_event WHERE external_id = 'n-9'") == [
-        "late"
-    ]
+    state = "SELECT state FROM business_event WHERE external_id = 'late'"
+    assert await active.column(state) == ["late"]
 
 
 async def test_a_cut_off_opens_a_run_for_every_active_engagement_of_the_entity(
