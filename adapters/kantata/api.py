@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+from urllib.parse import quote
 
 from adapters.http import Effect, VendorHttp
 from adapters.kantata.envelope import Page, R, read_page
@@ -90,7 +91,7 @@ class Collection(Generic[R]):
 
     async def show(self, row_id: str, params: Mapping[str, str] | None = None) -> R:
         """Raises RecordMissing when it is absent, hidden by a default filter, or not ours."""
-        answer = await self._http.get(f"{self.key}/{row_id}", f"show_{self.key}", params=params)
+        answer = await self._http.get(self._path(row_id), f"show_{self.key}", params=params)
         return self._only_row(read_page(answer, self.key, self._model))
 
     async def create(self, body: Mapping[str, object]) -> R:
@@ -106,7 +107,7 @@ class Collection(Generic[R]):
         self, row_id: str, body: Mapping[str, object], params: Mapping[str, str] | None = None
     ) -> R:
         """The same values again change nothing, so a lost answer is repeated."""
-        path = f"{self.key}/{row_id}"
+        path = self._path(row_id)
         answer = await self._write(
             "PUT", path, {self._singular: body}, Effect.SAFE_WRITE, params=params
         )
@@ -121,13 +122,14 @@ class Collection(Generic[R]):
     async def act(self, row_id: str, action: str) -> None:
         """A state change such as `publish`; safe to repeat after a look at the state."""
         await self._http.call(
-            "PUT", f"{self.key}/{row_id}/{action}", f"{action}_{self.key}", Effect.SAFE_WRITE
+            "PUT", f"{self._path(row_id)}/{action}", f"{action}_{self.key}", Effect.SAFE_WRITE
         )
 
     async def delete(self, row_id: str) -> None:
-        await self._http.call(
-            "DELETE", f"{self.key}/{row_id}", f"delete_{self.key}", Effect.SAFE_WRITE
-        )
+        await self._http.call("DELETE", self._path(row_id), f"delete_{self.key}", Effect.SAFE_WRITE)
+
+    def _path(self, row_id: str) -> str:
+        return f"{self.key}/{quote(row_id, safe='')}"
 
     async def _write(
         self,

@@ -228,8 +228,8 @@ def new_workspace_body(plan: ProjectPlan, group_id: str) -> dict[str, JsonValue]
         "creator_role": "maven",
         "currency": plan.currency,
         "access_level": "invitation",
-        "workspace_group_ids": [int(group_id)],
-        "primary_workspace_group_id": int(group_id),
+        "workspace_group_ids": [group_id],
+        "primary_workspace_group_id": group_id,
     }
 
 

@@ -120,7 +120,7 @@ class KantataPsa:
         if mapping.workspace_differs(row, plan):
             changes |= {**mapping.workspace_body(plan), "archived": False}
         if rate_card_id is not None and row.rate_card_id != rate_card_id:
-            changes["rate_card_id"] = int(rate_card_id)
+            changes["rate_card_id"] = rate_card_id
         if changes:
             row = await self._kantata.workspaces.update(row.id, changes, WITH_ARCHIVED)
         if row.currency != plan.currency:
@@ -206,7 +206,7 @@ class KantataPsa:
         for start in range(0, len(missing), BULK_MAX):
             await self._kantata.participations.create_many(
                 [
-                    {"workspace_id": int(workspace_id), "user_id": int(each), "role": "maven"}
+                    {"workspace_id": workspace_id, "user_id": each, "role": "maven"}
                     for each in missing[start : start + BULK_MAX]
                 ]
             )
@@ -224,7 +224,7 @@ class KantataPsa:
         for start in range(0, len(missing), BULK_MAX):
             await self._kantata.workspace_resources.create_many(
                 [
-                    {"workspace_id": int(workspace_id), "user_id": int(user), "role_id": int(role)}
+                    {"workspace_id": workspace_id, "user_id": user, "role_id": role}
                     for user, role in missing[start : start + BULK_MAX]
                 ]
             )

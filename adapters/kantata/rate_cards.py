@@ -87,7 +87,7 @@ class RateCards:
 
     async def _new_version(self, set_id: str, day: date) -> RateCardSetVersionRow:
         return await self._kantata.rate_card_set_versions.create(
-            {"rate_card_set_id": int(set_id), "effective_date": day.isoformat()}
+            {"rate_card_set_id": set_id, "effective_date": day.isoformat()}
         )
 
     async def _card(
@@ -98,8 +98,8 @@ class RateCards:
             "RateCard",
             reference,
             {
-                "rate_card_set_id": int(set_id),
-                "rate_card_set_version_id": int(version_id),
+                "rate_card_set_id": set_id,
+                "rate_card_set_version_id": version_id,
                 "currency": plan.currency,
             },
             self._kantata.rate_cards.delete,
@@ -139,7 +139,7 @@ class RateCards:
             await roles.update(row.id, {"rate": rate})
             return
         await roles.create(
-            {"rate_card_version_id": int(card_version.id), "role_id": int(role_id), "rate": rate}
+            {"rate_card_version_id": card_version.id, "role_id": role_id, "rate": rate}
         )
 
     async def _card_version(

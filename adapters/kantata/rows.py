@@ -28,7 +28,7 @@ def _id_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Id = Annotated[StrictStr, BeforeValidator(_id_text)]
+Id = Annotated[StrictStr, BeforeValidator(_id_text), Field(pattern=r"^[0-9]{1,20}$")]
 
 
 class Row(Fact):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from adapters.kantata.simulated.events import visible
-from adapters.kantata.simulated.kinds import COMMON_FILTERS, KINDS, Keep, Kind
+from adapters.kantata.simulated.filters import COMMON_FILTERS, Keep
+from adapters.kantata.simulated.kinds import KINDS, Kind
 from adapters.kantata.simulated.problems import not_found
 from adapters.kantata.simulated.state import Account, Row
 
