@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import importlib.util
 import inspect
+import os
 import re
 import secrets
 import shutil
@@ -107,7 +108,7 @@ async def ensure_prepared(cache: Path, environment: Environment, progress: Progr
     async with only_one(directory.with_suffix(".lock")):
         if (found := load(directory)) is not None:
             return found
-        unfinished = fresh_directory(directory.with_suffix(".unfinished"))
+        unfinished = fresh_directory(directory, f".unfinished-{os.getpid()}")
         await _build(unfinished, environment, progress)
         shutil.rmtree(directory, ignore_errors=True)
         unfinished.rename(directory)

@@ -70,7 +70,7 @@ def test_another_python_or_other_packages_have_another_key() -> None:
 
 
 def test_a_builder_that_crashed_leaves_nothing_behind_for_the_next(tmp_path: Path) -> None:
-    unfinished = tmp_path / "database.unfinished"
-    unfinished.mkdir()
-    (unfinished / "half").write_text("a dump")
-    assert list(cache.fresh_directory(unfinished).iterdir()) == []
+    crashed = cache.fresh_directory(tmp_path / "database", ".unfinished-1")
+    (crashed / "half").write_text("a dump")
+    fresh = cache.fresh_directory(tmp_path / "database", ".unfinished-2")
+    assert (list(tmp_path.iterdir()), list(fresh.iterdir())) == ([fresh], [])
