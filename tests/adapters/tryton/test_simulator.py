@@ -190,3 +190,16 @@ async def test_a_fault_that_is_none_is_refused_with_the_reason(http: httpx.Async
     answer = await http.post("/_faults", json={"kind": "explode"})
     assert answer.status_code == 422
     assert "lose_answer" in answer.text
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [b"GET\r\n\r\n", b"POST /x HTTP/1.1\r\nContent-Length: many\r\n\r\n", b""],
+    ids=["no request line", "no length", "nothing"],
+)
+async def test_what_is_no_request_is_hung_up_on(lying: FaultProxy, request_bytes: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(lying.url.rpartition(":")[2]))
+    writer.write(request_bytes)
+    writer.write_eof()
+    assert await reader.read() == b""
+    writer.close()
