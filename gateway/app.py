@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from adapters.registry import Adapter, registry
 from canonical.errors import DomainError
 from canonical.landscape import Landscape
+from gateway.currencies import BillingCurrencies
 from gateway.hooks import VendorHooks
 from gateway.intake import SignedIntake
 from gateway.metrics import GatewayMetrics
@@ -55,6 +56,7 @@ def create_app(
         Inbox(engine),
         VendorHooks(landscape, secrets, registry() if adapters is None else adapters),
         SignedIntake(landscape, secrets),
+        BillingCurrencies(engine),
         clock,
         measured,
     )

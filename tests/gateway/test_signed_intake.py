@@ -116,6 +116,38 @@ async def test_mixed_currencies_are_told_to_the_sender(http: httpx.AsyncClient) 
     assert answer.json()["errors"][0]["field"] == "items.1.cost.currency"
 
 
+CLIENT, PROJECT, CONTRACT = (f"00000000-0000-0000-0000-00000000000{n}" for n in (1, 2, 3))
+ENGAGEMENT_BILLED_IN_FRANCS = [
+    "INSERT INTO engagement (id, deal_system, deal_kind, deal_id)"
+    " VALUES ('e', 'crm-one', 'opportunity', '1')",
+    "INSERT INTO client (id, code, name, name_folded, body)"
+    f" VALUES ('{CLIENT}', 'C', 'C', 'c', '{{}}')",
+    "INSERT INTO project (id, engagement_id, client_id, legal_entity, code, body)"
+    f" VALUES ('{PROJECT}', 'e', '{CLIENT}', 'DE01', 'P-1', '{{}}')",
+    "INSERT INTO contract_version (contract_id, version, engagement_id, effective_from, body)"
+    f""" VALUES ('{CONTRACT}', 1, 'e', '2026-01-01', '{{"currency": "CHF"}}')""",
+    "INSERT INTO identity_link (system, kind, external_id, noun, noun_id)"
+    f" VALUES ('psa-one', 'project', '77', 'project', '{PROJECT}')",
+]
+
+
+async def test_a_cost_in_another_currency_than_the_contracts_is_told_to_the_sender(
+    http: httpx.AsyncClient, rows: Rows
+) -> None:
+    for statement in ENGAGEMENT_BILLED_IN_FRANCS:
+        await rows.change(statement)
+    answer = await send(http, make_event(1))
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "items.0.cost.currency"
+    assert error["reason"] == (
+        "the cost of X-1 is in EUR, and project psa-one/project/77 is billed in CHF"
+    )
+    assert await rows.inbox() == []
+    francs = make_expense(cost={"amount": "119.50", "currency": "CHF"})
+    assert (await send(http, make_event(2, items=[francs]), webhook_id="m")).status_code == 202
+
+
 async def test_a_source_that_asserts_what_it_does_not_own_is_told_so(
     http: httpx.AsyncClient, rows: Rows
 ) -> None:
