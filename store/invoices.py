@@ -25,7 +25,7 @@ from store.processes import invoice_process
 from store.tables import client, invoice, invoice_line
 from store.work import move_cursor
 
-BACKUP_ROWS_PER_PAGE: Final = 1_000
+BACKUP_ROWS_PER_PAGE: Final = 5_000
 UNITS: Final = {"time": "h", "expense": "unit"}
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.errors import RecordExists
 from canonical.ids import ExternalRef
-from store import references
+from store import references, unlinked
 from store.delivery import deliver_waiting
 from store.engine import SYSTEM
 from store.payment_sums import adopt_payments
@@ -36,6 +36,7 @@ async def link(
         if noun == references.INVOICE:
             await adopt_payments(connection, noun_id, reference)
         await deliver_waiting(connection, reference)
+        await unlinked.resolve(connection, reference)
     elif known != (noun, noun_id):
         raise RecordExists(
             SYSTEM,

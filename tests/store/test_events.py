@@ -217,3 +217,21 @@ async def test_a_record_belongs_to_one_noun(store: Store) -> None:
         await store.engagements.link("project", "p-2", make.PSA_PROJECT)
     assert await store.engagements.reference("p-1", make.PSA) == make.PSA_PROJECT
     assert await store.engagements.reference("p-1", make.ERP) is None
+
+
+async def test_what_waits_too_long_for_a_link_is_one_case_per_record_until_it_is_linked(
+    store: Store,
+) -> None:
+    await store.events.record_event(make.make_cutoff(project=make.PSA_PROJECT), make.RECEIVED_AT)
+    await store.work.store_items([make.make_time_entry(), make.make_time_entry("t-2")])
+    yesterday, tomorrow = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    assert await store.events.raise_unlinked(yesterday) == 0
+    assert await store.events.raise_unlinked(tomorrow) == 1
+    assert await store.events.raise_unlinked(tomorrow) == 0
+    (message,) = await store.column("SELECT message FROM exception_case")
+    assert str(message).startswith("1 events and 2 approved entries name kantata/workspace/5501")
+    await store.hear_deal()
+    await store.agree()
+    await store.activate()
+    assert await store.column("SELECT state FROM exception_case") == ["resolved"]
+    assert await store.events.raise_unlinked(tomorrow) == 0

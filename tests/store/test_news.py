@@ -6,6 +6,9 @@ import asyncio
 
 import pytest
 
+from canonical.case import Case
+from canonical.errors import Role
+from canonical.ids import case_id
 from store.nudges import Nudges
 from tests import builders as make
 from tests.store.conftest import Store
@@ -148,3 +151,25 @@ async def test_a_nudge_that_failed_is_offered_again_and_a_done_one_never(
     await nudges.failed(first.id, retry_after_s=0)
     await nudges.done([second.id])
     assert [nudge.id for nudge in await nudges.pending(2)] == [first.id]
+
+
+@pytest.mark.parametrize(("is_applied", "cases"), [(False, 1), (True, 0)])
+async def test_news_that_nobody_can_be_told_is_a_case_unless_it_was_taken(
+    store: Store, nudges: Nudges, is_applied: bool, cases: int
+) -> None:
+    await hear(store, "a")
+    (nudge,) = await nudges.pending(1)
+    if is_applied:
+        await take(store, "1")
+    case = Case(
+        id=case_id(PROCESS, "Undeliverable", nudge.event_id),
+        process=PROCESS,
+        cause="Undeliverable",
+        subject="a",
+        owner=Role.INTEGRATION_SUPPORT,
+        message="the workflow has ended",
+        next_step="Look at the event.",
+    )
+    await nudges.undeliverable(nudge.id, case)
+    assert await store.column("SELECT count(*) FROM exception_case") == [cases]
+    assert await nudges.pending(1) == []
