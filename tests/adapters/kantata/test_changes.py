@@ -91,7 +91,15 @@ async def test_events_out_of_order_tell_the_present_state() -> None:
     assert items[entry].approved is False
 
 
-async def test_an_event_that_comes_late_is_found_by_the_overlap() -> None:
+async def test_an_event_that_appears_behind_the_cursor_is_found_by_the_overlap() -> None:
+    async with open_workshop() as workshop:
+        (entry,) = workshop.log()
+        ahead = feed_cursor(-timedelta(minutes=10))
+        items, _ = await workshop.pulled(ahead)
+    assert list(items) == [entry]
+
+
+async def test_an_event_that_comes_late_is_told_when_it_comes() -> None:
     async with open_workshop() as workshop:
         workshop.office.set_feed(lag_s=600)
         workshop.log()
