@@ -59,6 +59,10 @@ async def _listening(
         return None
     connection: asyncpg.Connection = borrowed.driver_connection
     borrowed.detach()
-    await connection.add_listener(channel, lambda *_: woken.set())
+    try:
+        await connection.add_listener(channel, lambda *_: woken.set())
+    except BaseException:
+        connection.terminate()  # a listener that is stopped while it begins leaves nothing open
+        raise
     connection.add_termination_listener(lambda *_: woken.set())
     return connection

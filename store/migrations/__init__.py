@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -27,6 +28,7 @@ async def upgrade(database_url: str, revision: str = "head") -> None:
         await engine.dispose()
 
 
+@cache
 def head() -> str:
     """The revision that this version of the product needs."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()

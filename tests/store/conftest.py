@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from canonical.agreement import Agreement
 from canonical.billing import BillingRun, RunOutcome
+from canonical.invoice import Invoice
+from canonical.invoicing import build_invoice
 from canonical.rating import rate
 from canonical.records import ChunkBilled
 from canonical.rules.context import RatedItem
@@ -125,3 +127,16 @@ async def active(store: Store) -> Store:
     await store.agree()
     await store.activate()
     return store
+
+
+@pytest_asyncio.fixture
+async def draft(active: Store) -> Invoice:
+    """One entry of 960.00 EUR net, 1142.40 EUR gross, on a saved draft."""
+    await active.work.store_items([make.make_time_entry()])
+    run = make.make_run()
+    await active.bill(run)
+    made = [each async for page in active.billing.run_transactions(run) for each in page]
+    agreement = make.make_agreement()
+    invoice = build_invoice(run, agreement.contract, make.make_entity(), agreement.plan.code, made)
+    await active.billing.save_invoices(run, [invoice])
+    return invoice
