@@ -36,7 +36,7 @@ class Loop:
     name: str
     step: Callable[[], Awaitable[int]]
     """Does a limited amount of work and returns how much; 0: there was none."""
-    wake_ups: Callable[[], AsyncIterator[None]]
+    wake_ups: Callable[[], AsyncGenerator[None, None]]
     per_second_max: float
     backoff: Backoff = Backoff()
 
@@ -44,7 +44,7 @@ class Loop:
         """Until `stop` is set; the step under way is finished first."""
         stopped: asyncio.Future[bool] = asyncio.ensure_future(_wait(stop))
         try:
-            async with aclosing(_generator(self.wake_ups())) as turns:
+            async with aclosing(self.wake_ups()) as turns:
                 while await _next(turns, stopped):
                     await self._drain(stop)
         finally:
@@ -90,13 +90,6 @@ async def _advance(turns: AsyncIterator[None]) -> bool:
     async for _ in turns:
         return True
     return False
-
-
-def _generator(turns: AsyncIterator[None]) -> AsyncGenerator[None, None]:
-    """What can be closed at once, rather than some time after the loop has ended."""
-    if isinstance(turns, AsyncGenerator):
-        return turns
-    raise TypeError(f"{turns!r} cannot be closed; wake-ups come from an asynchronous generator")
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncGenerator
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from gateway.loops import Backoff, Loop
+from store.inbox import Inbox
 
 AT_ONCE = Backoff(first_s=0, most_s=0)
 
@@ -20,7 +23,7 @@ class Turns:
         self.wanted: asyncio.Queue[None] = asyncio.Queue()
         self.closed = False
 
-    async def __call__(self) -> AsyncIterator[None]:
+    async def __call__(self) -> AsyncGenerator[None, None]:
         try:
             while True:
                 await self.wanted.get()
@@ -104,6 +107,19 @@ async def test_asked_to_stop_it_finishes_the_step_under_way_and_begins_no_other(
     await running
     assert finished == ["step"]
     assert turns.closed
+
+
+async def test_asked_to_stop_at_any_moment_of_its_start_it_leaves_no_connection_open(
+    engine: AsyncEngine,
+) -> None:
+    """A connection that is forgotten warns when it is collected, and a warning is an error."""
+    for tenths_of_ms in range(0, 200, 5):
+        loop = Loop("test", Work(), Inbox(engine).listen, per_second_max=1e9)
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(tenths_of_ms / 10_000, stop.set)
+        await loop.run(stop)
+        await engine.dispose()
+    gc.collect()
 
 
 async def test_it_keeps_to_its_rate() -> None:
