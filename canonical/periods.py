@@ -9,11 +9,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-_MONTH = re.compile(r"^\d{4}-(0[1-9]|1[0-2])$")
+_MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 def _valid_period(text: str) -> str:
-    if not _MONTH.match(text):
+    if not _MONTH.fullmatch(text):
         raise ValueError(f"{text!r} is not a billing period; write year and month, such as 2026-11")
     return text
 
