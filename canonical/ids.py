@@ -41,7 +41,12 @@ class ExternalRef(Noun):
 def derive(noun: str, *key: str | int) -> str:
     """The id of a noun by its business key; parts are joined unambiguously."""
     namespace = uuid5(_ROOT, noun)
-    return str(uuid5(namespace, "\x1f".join(str(part) for part in key)))
+    return str(uuid5(namespace, "\x1f".join(_escaped(str(part)) for part in key)))
+
+
+def _escaped(part: str) -> str:
+    """The separator inside a part is no separator."""
+    return part.replace("\x1e", "\x1e0").replace("\x1f", "\x1e1")
 
 
 def client_id(owner: ExternalRef) -> ClientId:
