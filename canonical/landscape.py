@@ -142,6 +142,16 @@ class LegalEntity(Noun):
             ) from error
         return zone
 
+    @field_validator("roles")
+    @classmethod
+    def _folded(cls, roles: dict[str, str]) -> dict[str, str]:
+        """However the landscape writes them; two spellings of one name must agree."""
+        folded: dict[str, str] = {}
+        for theirs, ours in roles.items():
+            if folded.setdefault(theirs.strip().casefold(), ours) != ours:
+                raise ValueError(f"role {theirs!r} is mapped twice, to different roles")
+        return folded
+
     def system(self, role: SystemRole) -> str:
         """The instance that serves a role. Raises SetupInvalid when there is none."""
         if role not in self.systems:
