@@ -96,7 +96,7 @@ def client_of(deal: Deal) -> Client:
     account = deal.account
     if account is None or deal.net_days is None:
         raise AssertionError(f"deal {deal.reference} was not validated")
-    vat_id = re.sub(r"[\s.-]", "", account.vat_id).upper()
+    vat_id = compact_vat_id(account.vat_id)
     return Client(
         id=client_id(account.reference),
         reference=account.reference,
@@ -111,6 +111,11 @@ def client_of(deal: Deal) -> Client:
         net_days=deal.net_days,
         invoice_email=account.invoice_email,
     )
+
+
+def compact_vat_id(text: str) -> str:
+    """`DE 136.695-976` as `DE136695976`."""
+    return re.sub(r"[\s.-]", "", text).upper()
 
 
 def rate_rows(deal: Deal, entity: LegalEntity, starts: date) -> tuple[RateRow, ...]:

@@ -16,6 +16,9 @@ from canonical.errors import RateMissing, RuleViolation
 from canonical.ids import ClientId, ContractId, EngagementId
 from canonical.money import Currency
 
+RATE_DIGITS_MAX, RATE_DECIMALS = 14, 4
+MARKUP_PERCENT_MAX = 1_000
+
 
 class RateRow(Noun):
     """The rate of a role per hour, in the contract's currency, from and until (inclusive) a WORK
@@ -24,9 +27,18 @@ class RateRow(Noun):
     row: str
     """The row's name in explanations, e.g. `rates#2`."""
     role: str
-    rate: Decimal = Field(ge=0, max_digits=14, decimal_places=4)
+    rate: Decimal = Field(ge=0, max_digits=RATE_DIGITS_MAX, decimal_places=RATE_DECIMALS)
     effective_from: date
     effective_to: date | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.effective_to is not None and self.effective_to < self.effective_from:
+            raise ValueError(
+                f"rate row {self.row} ends on {self.effective_to}, before it begins on "
+                f"{self.effective_from}"
+            )
+        return self
 
     def covers(self, role: str, work_date: date) -> bool:
         before_end = self.effective_to is None or work_date <= self.effective_to
@@ -71,7 +83,7 @@ class ExpensesLine(Noun):
     method: Literal["expenses"] = "expenses"
     line_id: str
     tax_code: str
-    markup_percent: Decimal = Field(default=Decimal(0), ge=0, le=1_000)
+    markup_percent: Decimal = Field(default=Decimal(0), ge=0, le=MARKUP_PERCENT_MAX)
 
 
 ContractLine = Annotated[TimeAndMaterialsLine | ExpensesLine, Field(discriminator="method")]

@@ -3,25 +3,33 @@ finding."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import NamedTuple
 
 from stdnum.eu import vat
 
-from canonical.agreement import client_of
+from canonical.agreement import client_of, compact_vat_id
 from canonical.base import Noun
 from canonical.client import NET_DAYS_MAX
+from canonical.contract import MARKUP_PERCENT_MAX, RATE_DECIMALS, RATE_DIGITS_MAX
 from canonical.currencies import MINOR_DIGITS
-from canonical.deal import Deal, DealAccount
+from canonical.deal import Deal, DealAccount, DealLine
 from canonical.errors import SetupInvalid
 from canonical.ids import ExternalRef
 from canonical.landscape import Landscape, LegalEntity
+from canonical.money import round_half_up
 from canonical.taxation import EU_VAT_AREA, tax_code_for
 
 RATE_LINES_MAX = 2_000
+RATE_STEP = Decimal(1).scaleb(-RATE_DECIMALS)
+RATE_MAX = Decimal(10) ** (RATE_DIGITS_MAX - RATE_DECIMALS) - RATE_STEP
 BILLING_METHODS = ("time_and_materials",)
 """Methods that a deal may be sold by; each has a rule in `canonical.rules`."""
+
+_ONE_ADDRESS = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 
 
 class Finding(Noun):
@@ -95,14 +103,14 @@ def _terms_findings(deal: Deal) -> Iterator[Finding]:
             f"{deal.billing_method or 'nothing'} is not a billing method",
             f"Choose one of: {', '.join(BILLING_METHODS)}.",
         )
-    if deal.net_days is None or not 0 <= deal.net_days <= NET_DAYS_MAX:
+    if not _terms_fit(deal):
         yield _finding(
             "payment_terms_missing",
             "net_days",
             "payment terms are missing or out of range",
             f"Set the days from invoice to due date, 0 to {NET_DAYS_MAX}.",
         )
-    if deal.purchase_order_required and not deal.purchase_order:
+    if deal.purchase_order_required and not deal.purchase_order.strip():
         yield _finding(
             "purchase_order_missing",
             "purchase_order",
@@ -123,13 +131,18 @@ def _terms_findings(deal: Deal) -> Iterator[Finding]:
             f"service ends on {deal.service_end}, before it starts on {deal.service_start}",
             "Correct the service dates.",
         )
-    if deal.expense_markup_percent is not None and deal.expense_markup_percent < 0:
+    markup = deal.expense_markup_percent
+    if markup is not None and not 0 <= markup <= MARKUP_PERCENT_MAX:
         yield _finding(
-            "markup_negative",
+            "markup_negative" if markup < 0 else "markup_too_high",
             "expense_markup_percent",
-            "the expense mark-up is negative",
-            "Enter zero or more percent.",
+            f"the expense mark-up of {markup} % is out of range",
+            f"Enter 0 to {MARKUP_PERCENT_MAX} percent.",
         )
+
+
+def _terms_fit(deal: Deal) -> bool:
+    return deal.net_days is not None and 0 <= deal.net_days <= NET_DAYS_MAX
 
 
 def _entity_of(deal: Deal, landscape: Landscape) -> tuple[LegalEntity | None, list[Finding]]:
@@ -148,12 +161,12 @@ def _entity_of(deal: Deal, landscape: Landscape) -> tuple[LegalEntity | None, li
 def _account_findings(account: DealAccount) -> Iterator[Finding]:
     if not account.name.strip():
         yield _finding("account_name_missing", "account.name", "it is empty", "Enter a name.")
-    if not account.invoice_email or "@" not in account.invoice_email:
+    if not _ONE_ADDRESS.fullmatch(account.invoice_email):
         yield _finding(
             "invoice_email_missing",
             "account.invoice_email",
-            "there is no e-mail address for invoices",
-            "Enter the address that invoices go to.",
+            f"{account.invoice_email or 'nothing'} is not one e-mail address",
+            "Enter the one address that invoices go to.",
         )
     address = account.address
     for part in ("street", "city", "postal_code", "country"):
@@ -168,8 +181,8 @@ def _account_findings(account: DealAccount) -> Iterator[Finding]:
 
 
 def _vat_findings(account: DealAccount) -> Iterator[Finding]:
-    country = account.address.country
-    if not account.vat_id:
+    country, vat_id = account.address.country, compact_vat_id(account.vat_id)
+    if not vat_id:
         if country in EU_VAT_AREA:
             yield _finding(
                 "vat_id_missing",
@@ -177,14 +190,14 @@ def _vat_findings(account: DealAccount) -> Iterator[Finding]:
                 f"a business in {country} needs a VAT id",
                 "Enter the client's VAT id.",
             )
-    elif country in EU_VAT_AREA and not vat.is_valid(account.vat_id):
+    elif country in EU_VAT_AREA and not vat.is_valid(vat_id):
         yield _finding(
             "vat_id_invalid",
             "account.vat_id",
             f"{account.vat_id} is not a valid VAT id (format or check digit)",
             "Ask the client for its VAT id.",
         )
-    elif country in EU_VAT_AREA and account.vat_id[:2].replace("EL", "GR") != country:
+    elif country in EU_VAT_AREA and vat_id[:2].replace("EL", "GR") != country:
         yield _finding(
             "vat_id_foreign",
             "account.vat_id",
@@ -196,11 +209,12 @@ def _vat_findings(account: DealAccount) -> Iterator[Finding]:
 def _duplicate_findings(
     account: DealAccount, known_clients: tuple[KnownClient, ...]
 ) -> Iterator[Finding]:
+    vat_id = compact_vat_id(account.vat_id)
     for known in known_clients:
         if known.reference == account.reference:
             continue
-        if account.vat_id and known.vat_id == account.vat_id:
-            reason = f"the VAT id {account.vat_id}"
+        if vat_id and compact_vat_id(known.vat_id) == vat_id:
+            reason = f"the VAT id {vat_id}"
         elif account.code and known.code == account.code:
             reason = f"the client code {account.code}"
         elif known.name.casefold() == account.name.casefold():
@@ -236,20 +250,27 @@ def _line_findings(deal: Deal, entity: LegalEntity) -> Iterator[Finding]:
                 f"role {line.role!r} is not mapped for legal entity {entity.code}",
                 "Add the role to the landscape's `roles`, or correct the line.",
             )
-        if line.unit_price < 0:
-            yield _finding(
-                "rate_negative",
-                f"lines.{line.reference.id}.unit_price",
-                f"the rate {line.unit_price} is negative",
-                "Enter zero or more.",
-            )
+        yield from _rate_findings(line)
     yield from _same_day_findings(deal, entity)
     yield from _tax_findings(deal, entity)
 
 
+def _rate_findings(line: DealLine) -> Iterator[Finding]:
+    rate = line.unit_price
+    if not 0 <= rate <= RATE_MAX or rate != round_half_up(rate, RATE_STEP):
+        yield _finding(
+            "rate_negative" if rate < 0 else "rate_out_of_range",
+            f"lines.{line.reference.id}.unit_price",
+            f"the rate {rate} is negative, above {RATE_MAX} or finer than {RATE_STEP}",
+            "Enter the rate per hour with at most four decimals.",
+        )
+
+
 def _same_day_findings(deal: Deal, entity: LegalEntity) -> Iterator[Finding]:
     starts = Counter(
-        (entity.role_named(line.role), line.effective_from) for line in deal.lines if line.role
+        (entity.role_named(line.role), line.effective_from or deal.service_start)
+        for line in deal.lines
+        if line.role
     )
     for (role, day), count in starts.items():
         if count > 1 and role is not None:
@@ -262,7 +283,8 @@ def _same_day_findings(deal: Deal, entity: LegalEntity) -> Iterator[Finding]:
 
 
 def _tax_findings(deal: Deal, entity: LegalEntity) -> Iterator[Finding]:
-    if deal.account is None or deal.currency not in MINOR_DIGITS or deal.net_days is None:
+    """Other findings tell why there is no client yet; then there is no tax code to look for."""
+    if deal.account is None or deal.currency not in MINOR_DIGITS or not _terms_fit(deal):
         return
     try:
         tax_code_for(entity, client_of(deal))
