@@ -47,6 +47,7 @@ class Story:
         self.stack, self.month = stack, script.Month.before(today)
         self.overview = Overview(engine)
         self.opportunity = ""
+        self.cutoff = datetime.now(UTC)
         self._people: dict[str, str] = {}
         self._roles: dict[str, str] = {}
         self._entries: dict[script.Worked, str] = {}
@@ -91,10 +92,11 @@ class Story:
         )
 
     async def spend(self) -> None:
-        """The expense tool sends approved expenses, signed, and declares them complete."""
+        """The expense tool sends approved expenses, signed, and declares them complete up to the
+        instant that finance will cut off at."""
         code = (await self.engagement()).project_code
         project = {"system": places.EXPENSES, "kind": "project", "id": code}
-        now = datetime.now(UTC)
+        now = self.cutoff = datetime.now(UTC)
         items = [_expense(spent, project, self.month, now) for spent in script.SPENT]
         await self.push({"type": "expense.approved", "id": f"batch/{code}", "items": items})
         totals = {
@@ -109,14 +111,13 @@ class Story:
     async def cut_off(self) -> None:
         """Finance closes the month for billing."""
         code = (await self.engagement()).project_code
-        now = datetime.now(UTC)
         await self.push(
             {
                 "type": "billing.cutoff",
                 "id": f"cutoff/{code}/{self.month.period}",
                 "legal_entity": places.ENTITY,
                 "period": self.month.period,
-                "cutoff": _iso(now),
+                "cutoff": _iso(self.cutoff),
                 "project": {"system": places.EXPENSES, "kind": "project", "id": code},
             }
         )

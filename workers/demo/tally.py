@@ -3,11 +3,15 @@ side."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass
 
 from canonical.ids import EngagementId
 from workers.local.stack import LocalStack
+
+COUNTER_LAG_S = 2.0
+"""The server reports its counter a second or so late."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,12 @@ class Tally:
 
 
 async def tally(stack: LocalStack, engagement: EngagementId) -> Tally:
-    """Read the counters once Temporal's has caught up."""
+    """Read the counters once Temporal's has caught up (polling goes on, so it never stands
+    still)."""
+    await asyncio.sleep(COUNTER_LAG_S)
     polls = await _polling_actions(stack)
-    return Tally(
-        actions=await stack.temporal.settled_actions(), polls=polls, calls=stack.vendor_calls()
-    )
+    actions = await stack.temporal.actions()
+    return Tally(actions=actions, polls=polls, calls=stack.vendor_calls())
 
 
 async def _polling_actions(stack: LocalStack) -> int:

@@ -30,7 +30,9 @@ class AsgiServer:
         """Requests received, without those of administrators."""
 
     async def __aenter__(self) -> Self:
-        config = uvicorn.Config(self._counted, log_config=None, access_log=False, ws="none")
+        config = uvicorn.Config(
+            self._counted, interface="asgi3", log_config=None, access_log=False, ws="none"
+        )
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve([self._socket]))
         while not self._server.started:
