@@ -1,4 +1,4 @@
-"""A directory in memory for what tests write much of: copying a database there is ten times faster."""
+"""A directory in memory for what tests write much of: copying databases is much faster there."""
 
 from __future__ import annotations
 
