@@ -23,6 +23,7 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from canonical.landscape import Landscape, LegalEntity, SystemRole
+from workers.search_attributes import register_search_attributes
 from workers.wiring import House
 from workflows import names
 from workflows.intake import Feed, Intake, IntakeState
@@ -34,12 +35,13 @@ CATCH_UP = timedelta(hours=12)
 
 
 async def apply_schedules(temporal: Client, house: House) -> list[str]:
-    """Start the intake of every system that is pulled and set each entity's daily reconciliation.
+    """Register search attributes, start the intake of every system that is pulled, and set each
+    entity's daily reconciliation.
 
     Repeating it changes nothing but what the landscape changed; returns what it made true, in
     words.
     """
-    done: list[str] = []
+    done = [f"search attribute {name}" for name in await register_search_attributes(temporal)]
     for state in intakes(house):
         await temporal.start_workflow(
             Intake.run,

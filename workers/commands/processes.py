@@ -59,7 +59,7 @@ def gateway(
 
 
 def schedules() -> None:
-    """Start the intake of every pulled system and set the daily reconciliations; safe to repeat."""
+    """Register search attributes, start intakes, set daily reconciliations; safe to repeat."""
     settings = settings_with_logs()
     for line in run(_apply(settings)):
         out.print(f"[green]*[/] {line}")
