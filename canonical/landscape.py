@@ -136,7 +136,7 @@ class LegalEntity(Noun):
     def _zone_exists(cls, zone: str) -> str:
         try:
             ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(
                 f"{zone!r} is not a time zone; use a name such as Europe/Berlin"
             ) from error

@@ -50,6 +50,12 @@ FINDINGS = {
     "ends first": (make_deal(service_end="2026-02-28"), "service_dates_reversed"),
     "mark-up below zero": (make_deal(markup_percent="-0.01"), "markup_negative"),
     "mark-up beyond reason": (make_deal(markup_percent="1000.01"), "markup_too_high"),
+    "amends another": (
+        make_deal().model_copy(
+            update={"amends": ExternalRef(system="crm", kind="opportunity", id="006")}
+        ),
+        "deal_amends_another",
+    ),
     "odd entity": (make_deal(legal_entity="NOBODY"), "legal_entity_unknown"),
     "no name": (make_deal(account=make_account(name=" ")), "account_name_missing"),
     "no e-mail": (make_deal(account=make_account(invoice_email="")), "invoice_email_missing"),
