@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, cast
 
 import asyncpg
 from pydantic_core import from_json, to_json
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from canonical.errors import DataRejected, DomainError, SystemUnavailable
@@ -65,12 +66,12 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     connection = engine.connect()
     try:
         await connection.start()
-    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
+    except (OSError, DBAPIError, PoolTimeout, asyncpg.PostgresError) as error:
         raise SystemUnavailable(SYSTEM, "the database does not answer") from error
     try:
         async with connection.begin():
             yield connection
-    except (DBAPIError, asyncpg.PostgresError) as error:  # the latter from COPY
+    except DBAPIError as error:
         translated = _translated(error)
         if translated is None:
             raise
@@ -101,18 +102,31 @@ def _translated(error: DBAPIError | asyncpg.PostgresError) -> DomainError | None
     return None
 
 
-class CopyConnection(Protocol):
+async def copy_rows(
+    connection: AsyncConnection,
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Iterable[object]],
+) -> None:
+    """COPY rows into a table, inside the connection's transaction (which a statement has begun).
+
+    `rows` is consumed while it is sent, so memory stays flat. Raises as `transaction` does, and
+    asyncpg's own error for a broken constraint, because a COPY goes past SQLAlchemy.
+    """
+    raw = await connection.get_raw_connection()
+    driver = cast(_CopyDriver, raw.driver_connection)
+    try:
+        await driver.copy_records_to_table(table, records=rows, columns=list(columns))
+    except asyncpg.PostgresError as error:
+        translated = _translated(error)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+class _CopyDriver(Protocol):
     """What we use of asyncpg's own connection."""
 
     async def copy_records_to_table(
-        self, table: str, *, records: object, columns: list[str]
+        self, table: str, *, records: Iterable[Iterable[object]], columns: list[str]
     ) -> str: ...
-
-    async def execute(self, script: str) -> str: ...
-
-
-async def driver(connection: AsyncConnection) -> CopyConnection:
-    """asyncpg's connection below ours, for COPY; run a statement before, so that it is inside our
-    transaction."""
-    raw = await connection.get_raw_connection()
-    return cast(CopyConnection, raw.driver_connection)

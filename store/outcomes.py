@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.billing import BillingRun, BillingTransaction, Hold, RunOutcome
-from store.engine import driver
+from store.engine import copy_rows
 from store.tables import billing_transaction, hold
 
 _AS_THEY_ARE: Final = [
@@ -33,16 +33,10 @@ async def store_outcome(connection: AsyncConnection, run: BillingRun, outcome: R
 async def copy_transactions(
     connection: AsyncConnection, run: BillingRun, transactions: Sequence[BillingTransaction]
 ) -> None:
-    """Transactions of a run, all or none. Call it inside a transaction that did something before.
-
-    Raises asyncpg's own errors (a COPY goes past SQLAlchemy).
-    """
+    """Transactions of a run, all or none; see `store.engine.copy_rows` for what it raises."""
     if transactions:
-        await (await driver(connection)).copy_records_to_table(
-            billing_transaction.name,
-            records=(_record(run, transaction) for transaction in transactions),
-            columns=_COLUMNS,
-        )
+        records = (_record(run, transaction) for transaction in transactions)
+        await copy_rows(connection, billing_transaction.name, _COLUMNS, records)
 
 
 def _record(run: BillingRun, transaction: BillingTransaction) -> tuple[object, ...]:

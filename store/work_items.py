@@ -17,7 +17,7 @@ from canonical.ids import case_id
 from canonical.records import ItemsStored
 from canonical.work import Expense, TimeEntry
 from store import trail
-from store.engine import driver
+from store.engine import copy_rows
 
 Item = TimeEntry | Expense
 
@@ -114,9 +114,7 @@ async def upsert_items(connection: AsyncConnection, items: Sequence[Item]) -> It
     newest = _newest(items)
     await connection.execute(text(_INCOMING))
     await connection.execute(text("DELETE FROM incoming_item"))
-    await (await driver(connection)).copy_records_to_table(
-        "incoming_item", records=_records(newest), columns=_COLUMNS
-    )
+    await copy_rows(connection, "incoming_item", _COLUMNS, _records(newest))
     new = (await connection.execute(text(_INSERT_NEW))).rowcount
     if new < len(newest):
         return await _update_known(connection, len(items), new)
