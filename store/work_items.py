@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -47,19 +48,25 @@ SELECT 1, {", ".join(_COLUMNS)} FROM incoming_item ORDER BY id
 ON CONFLICT DO NOTHING
 """
 
-_LOCK_KNOWN = """
+# Vendors stamp whole seconds: of two states with the same stamp the one without approval counts,
+# whatever the order in which they come (an entry recalled in the second of its approval).
+_NEWER: Final = """
+(i.version > w.version OR (i.version = w.version AND w.approved AND NOT i.approved))
+"""
+
+_LOCK_KNOWN = f"""
 SELECT count(*) FROM (
     SELECT 1 FROM work_item w JOIN incoming_item i ON i.id = w.id
-    WHERE i.version > w.version ORDER BY w.id FOR NO KEY UPDATE OF w
+    WHERE {_NEWER} ORDER BY w.id FOR NO KEY UPDATE OF w
 ) locked
 """
 
-_JUDGE = """
+_JUDGE = f"""
 UPDATE incoming_item i SET outcome = CASE
     WHEN i.approved_quantity < w.approved_quantity THEN 'reduced'
     WHEN i.body - 'version' IS DISTINCT FROM w.body - 'version' THEN 'changed'
     ELSE 'same' END
-FROM work_item w WHERE w.id = i.id AND i.version > w.version
+FROM work_item w WHERE w.id = i.id AND {_NEWER}
 """
 
 _CHANGED: Final = [column for column in _COLUMNS if column not in ("id", "source", "kind")]
@@ -173,9 +180,13 @@ def _newest(items: Sequence[Item]) -> dict[str, Item]:
     newest: dict[str, Item] = {}
     for item in items:
         known = newest.get(item.id)
-        if known is None or known.version < item.version:
+        if known is None or _rank(known) < _rank(item):
             newest[item.id] = item
     return newest
+
+
+def _rank(item: Item) -> tuple[datetime, bool]:
+    return item.version, not item.approved
 
 
 def _records(items: dict[str, Item]) -> Iterator[Iterable[object]]:

@@ -36,6 +36,18 @@ async def test_of_several_versions_in_one_page_the_newest_counts(store: Store) -
     assert await store.column("SELECT version FROM work_item") == [newest.version]
 
 
+@pytest.mark.parametrize("recall_first", [True, False], ids=["recall first", "approval first"])
+@pytest.mark.parametrize("one_page", [True, False], ids=["one page", "two pages"])
+async def test_of_two_states_with_one_time_stamp_the_recall_counts_in_any_order(
+    store: Store, recall_first: bool, one_page: bool
+) -> None:
+    recalled = ENTRY.model_copy(update={"approved": False})
+    states = [recalled, ENTRY] if recall_first else [ENTRY, recalled]
+    for page in [states] if one_page else [[state] for state in states]:
+        await store.work.store_items(page)
+    assert await store.balance(ENTRY) == (0, 0, 0, 0)
+
+
 async def test_our_revision_counts_changes_of_content_and_not_of_time_stamps(store: Store) -> None:
     touched = make.later(ENTRY)
     changed = make.later(touched, description="Line 4 commissioning")
