@@ -166,7 +166,6 @@ class LocalStack:
 
     async def _start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._exits.push_async_callback(self._stop_processes)
         async with asyncio.TaskGroup() as tasks:
             erp = tasks.create_task(prepare(self._erp_progress))
             tasks.create_task(self._start_servers())
@@ -175,6 +174,7 @@ class LocalStack:
         self._tell("Bring the database schema up to date", 0.0)
         await migrations.upgrade(self.settings.database_url.get_secret_value())
         self._tell("Start gateway and worker", 0.0)
+        self._exits.push_async_callback(self._stop_processes)
         self.client = await connect(self.settings, identity="c2c-local-stack")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.start_gateway())
@@ -269,8 +269,8 @@ class LocalStack:
                 return False
 
     async def _stop_processes(self) -> None:
-        for child in self._processes.values():
-            await child.stop()
+        """Before the servers that they work with: then they end at once, and in order."""
+        await asyncio.gather(*(child.stop() for child in self._processes.values()))
         self._processes.clear()
 
     def _erp_progress(self, step: str, fraction: float, /) -> None:
