@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -26,6 +27,7 @@ from gateway.loops import Loop
 from gateway.metrics import GatewayMetrics
 from gateway.nudging import NudgeRelay
 from gateway.relay import InboxRelay, Translator
+from gateway.unlinked import UnlinkedWatch
 from runtime.landscape import Secrets, load_landscape, require_environment, resolve_secrets
 from runtime.settings import Settings
 from runtime.temporal import connect
@@ -91,15 +93,18 @@ def relay_loops(
     temporal: Client,
     metrics: GatewayMetrics,
     pace: Pace | None = None,
-) -> tuple[Loop, Loop]:
-    """Inbox rows to events, and nudges to workflows."""
+) -> tuple[Loop, ...]:
+    """Inbox rows to events, nudges to workflows, and the watch over what waits for a link."""
     inbox, nudges = Inbox(engine), Nudges(engine)
     translator = Translator(landscape, VendorHooks(landscape, secrets, registry()))
-    rows = InboxRelay(inbox, EventStore(engine), translator, metrics)
+    events = EventStore(engine)
+    rows = InboxRelay(inbox, events, translator, metrics)
     news = NudgeRelay(nudges, temporal, metrics, pace=pace)
+    watch = UnlinkedWatch(events, lambda: datetime.now(UTC))
     return (
         Loop("relay.inbox", rows.step, inbox.listen, ROWS_PER_SECOND_MAX),
         Loop("relay.nudges", news.step, nudges.listen, NUDGES_PER_SECOND_MAX),
+        Loop("relay.unlinked", watch.step, watch.wake_ups, ROWS_PER_SECOND_MAX),
     )
 
 

@@ -34,8 +34,8 @@ FROZEN = {
     "project": (project_id(ENGAGEMENT), "e9c11691-9bfc-5b77-99b1-8efc62383e21"),
     "work item": (work_item_id("psa", "time", "77"), "29be0cef-ad7d-5a7e-b5a9-420ca2e06d51"),
     "transaction": (
-        transaction_id(WorkItemId("item"), 1, 1, 2),
-        "9982c5d3-6a23-583e-b162-e904d9e9686f",
+        transaction_id(WorkItemId("item"), 1, 1, "2026-10", 2),
+        "0da30657-162e-5dc0-8075-437d261add0e",
     ),
     "event": (event_id("psa", "e-1"), "14a25f56-9dc4-583c-bf06-622a5212151d"),
 }
@@ -56,16 +56,17 @@ def test_nouns_with_equal_keys_have_different_ids() -> None:
 
 
 VARIED = {
-    "item": transaction_id(WorkItemId("b"), 1, 1, 1),
-    "version": transaction_id(WorkItemId("a"), 2, 1, 1),
-    "portion": transaction_id(WorkItemId("a"), 1, 2, 1),
-    "run": transaction_id(WorkItemId("a"), 1, 1, 2),
+    "item": transaction_id(WorkItemId("b"), 1, 1, "2026-10", 1),
+    "version": transaction_id(WorkItemId("a"), 2, 1, "2026-10", 1),
+    "portion": transaction_id(WorkItemId("a"), 1, 2, "2026-10", 1),
+    "period": transaction_id(WorkItemId("a"), 1, 1, "2026-11", 1),
+    "run": transaction_id(WorkItemId("a"), 1, 1, "2026-10", 2),
 }
 
 
 @pytest.mark.parametrize("other", VARIED.values(), ids=VARIED.keys())
 def test_every_part_of_a_key_counts(other: str) -> None:
-    assert other != transaction_id(WorkItemId("a"), 1, 1, 1)
+    assert other != transaction_id(WorkItemId("a"), 1, 1, "2026-10", 1)
 
 
 def test_each_invoice_of_a_run_has_its_own_id() -> None:

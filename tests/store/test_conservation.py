@@ -32,7 +32,7 @@ async def add(engine: AsyncEngine, made: BillingTransaction, run: int) -> None:
 def part(of: BillingTransaction, quantity: str, run: int) -> BillingTransaction:
     return of.model_copy(
         update={
-            "id": transaction_id(of.item_id, 1, 1, run),
+            "id": transaction_id(of.item_id, 1, 1, "2026-10", run),
             "run": run,
             "quantity": Decimal(quantity),
             "amount": Money.rounded(Decimal(quantity) * of.rate, "EUR"),
@@ -43,7 +43,7 @@ def part(of: BillingTransaction, quantity: str, run: int) -> BillingTransaction:
 def credit(of: BillingTransaction, quantity: str, portion: int = 1) -> BillingTransaction:
     return part(of, f"-{quantity}", of.run).model_copy(
         update={
-            "id": TransactionId(transaction_id(of.item_id, 1, 100 + portion, of.run)),
+            "id": TransactionId(transaction_id(of.item_id, 1, 100 + portion, "2026-10", of.run)),
             "credits": of.id,
         }
     )
