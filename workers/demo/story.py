@@ -18,6 +18,7 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook
 
+from adapters.salesforce.simulator.seed import SeedDeal
 from canonical.ids import EngagementId, ExternalRef
 from canonical.invoice import InvoiceState
 from canonical.records import EngagementRecord, InvoiceStanding
@@ -60,16 +61,21 @@ class Story:
     # -- what people do ---------------------------------------------------------------------------
 
     def hire(self) -> None:
-        """The people and roles of the PSA."""
+        """The people and roles of the PSA; those of an earlier story are there already."""
         office = self.stack.kantata.office
+        users = {str(row["full_name"]): str(row["id"]) for row in office.rows("users")}
+        roles = {str(row["name"]): str(row["id"]) for row in office.rows("roles")}
         for person in (script.ANNA, script.BEN, script.APPROVER):
-            self._people[person] = office.add_user(person, script.email(person))
+            self._people[person] = users.get(person) or office.add_user(
+                person, script.email(person)
+            )
         for role in ("Senior Consultant", "Consultant"):
-            self._roles[role] = office.add_role(role)
+            self._roles[role] = roles.get(role) or office.add_role(role)
 
-    def sell(self, number: int = 1) -> None:
-        """Sales enters the deal and wins it: Salesforce sends its outbound message."""
-        seeded = self.stack.salesforce.seed(script.deal(self.month, number=number))
+    def sell(self, number: int = 1, deal: SeedDeal | None = None) -> None:
+        """Sales enters the script's deal (or another) and wins it: Salesforce sends its outbound
+        message."""
+        seeded = self.stack.salesforce.seed(deal or script.deal(self.month, number=number))
         self.opportunity = seeded.opportunity
         self.stack.salesforce.win(seeded.opportunity)
 
