@@ -80,11 +80,9 @@ class ReconcileActivities:
         for code, linked in clients.items():
             found = await self._erp.find_client(legal_entity, code)
             breaks += _link_break("client", code, linked, found)
-            activity.heartbeat()
         for project in projects:
             found = await self._erp.find_project(legal_entity, project.code)
             breaks += _link_break("project", project.code, project.project, found)
-            activity.heartbeat()
         return breaks
 
     async def _remove_litter(self, legal_entity: str, ours: Sequence[LedgerInvoice]) -> int:
@@ -94,7 +92,6 @@ class ReconcileActivities:
             for document in await self._erp.find_invoices(legal_entity, invoice.key):
                 if invoice.reference is not None and document.reference != invoice.reference:
                     removed += await self._removed(document)
-            activity.heartbeat()
         return removed
 
     async def _removed(self, document: DraftInvoice) -> bool:

@@ -85,7 +85,6 @@ class SourceActivities:
             feed = (self._system, ITEMS_FEED, page.cursor)
             stored = await self._work.store_items(page.items, feed=feed)
             pulled = _added(pulled, stored)
-            activity.heartbeat(page.cursor)
             if pulled.pages >= PAGES_PER_PULL_MAX:
                 break
         return pulled
@@ -118,7 +117,6 @@ class SourceActivities:
             for item in items:
                 if item.approved_at is not None and item.approved_at <= request.cutoff:
                     sums[item.kind] = _counted(sums[item.kind], item)
-            activity.heartbeat()
         return sums
 
 
@@ -181,7 +179,6 @@ class DealFeedActivities:
                 new += (await self._events.record_event(event, deal.changed_at)).new
             await self._work.note_poll(self._system, DEALS_FEED, next_cursor)
             pulled = pulled.model_copy(update={"pages": pulled.pages + 1, "new": pulled.new + new})
-            activity.heartbeat(next_cursor)
         return pulled
 
 
