@@ -31,6 +31,7 @@ from gateway.unlinked import UnlinkedWatch
 from runtime.landscape import Secrets, load_landscape, require_environment, resolve_secrets
 from runtime.settings import Settings
 from runtime.temporal import connect
+from store import environment
 from store.engine import create_engine
 from store.events import EventStore
 from store.inbox import Inbox
@@ -60,7 +61,8 @@ async def serve(
 ) -> None:
     """Serve until `stop` is set (SIGTERM and SIGINT set it); `on_ready` is told the address.
 
-    Raises SetupInvalid when landscape, settings and secrets do not fit, or the port is taken.
+    Raises SetupInvalid when landscape, settings, secrets and database do not fit, or the port is
+    taken; SystemUnavailable when the database is away.
     """
     landscape = load_landscape(settings.landscape_path)
     require_environment(landscape, settings.environment_id)
@@ -69,6 +71,7 @@ async def serve(
     stop = stop or asyncio.Event()
     work: list[Part] = []
     async with _engine(settings) as engine:
+        await environment.claim(engine, settings.environment_id)
         if relay:
             temporal = await connect(settings, lazy=True, identity="c2c-gateway")
             pace = Pace(seconds_per_day=settings.seconds_per_business_day)

@@ -31,6 +31,7 @@ from canonical.landscape import Landscape, SystemInstance, SystemRole
 from canonical.ports import Mail
 from runtime.landscape import Secrets, load_landscape, require_environment, resolve_secrets
 from runtime.settings import Settings
+from store import environment
 from store.billing import BillingStore
 from store.cases import CaseStore
 from store.engagements import EngagementStore
@@ -89,8 +90,19 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Landscape, database and systems, opened and closed together.
 
-    Raises SetupInvalid when they do not fit each other.
+    The first house that is opened on a database makes it its environment's. Raises SetupInvalid
+    when settings, landscape and database do not belong together.
     """
+    async with unclaimed_house(settings, transports=transports) as house:
+        await environment.claim(house.engine, settings.environment_id)
+        yield house
+
+
+@asynccontextmanager
+async def unclaimed_house(
+    settings: Settings, *, transports: Transports = no_transports
+) -> AsyncIterator[House]:
+    """The same for checks, which ask nothing of the database and leave it as it is."""
     landscape = load_landscape(settings.landscape_path)
     require_environment(landscape, settings.environment_id)
     secrets = resolve_secrets(landscape, settings.landscape_path)

@@ -134,3 +134,11 @@ async def test_a_port_that_is_taken_is_said_with_the_remedy(settings: Settings) 
 async def test_a_landscape_of_another_environment_stops_the_start(settings: Settings) -> None:
     with pytest.raises(SetupInvalid, match="belongs to the environment 'test'"):
         await serve(settings.model_copy(update={"environment_id": "production"}))
+
+
+async def test_a_database_of_another_environment_stops_the_start(
+    settings: Settings, rows: Rows
+) -> None:
+    await rows.change("INSERT INTO database_environment (name) VALUES ('production')")
+    with pytest.raises(SetupInvalid, match="the database belongs to the environment 'production'"):
+        await serve(settings)
