@@ -8,6 +8,7 @@ from temporalio.api.operatorservice.v1 import (
     ListSearchAttributesRequest,
 )
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.names import SEARCH_ATTRIBUTES
 
@@ -29,7 +30,15 @@ async def register_search_attributes(temporal: Client) -> list[str]:
         if name not in known.custom_attributes
     }
     if missing:
-        await temporal.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(namespace=namespace, search_attributes=missing)
+        await _add(
+            temporal, AddSearchAttributesRequest(namespace=namespace, search_attributes=missing)
         )
     return sorted(missing)
+
+
+async def _add(temporal: Client, request: AddSearchAttributesRequest) -> None:
+    try:
+        await temporal.operator_service.add_search_attributes(request)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:  # another worker was faster
+            raise
