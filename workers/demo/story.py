@@ -47,7 +47,7 @@ class Story:
     def __init__(self, stack: LocalStack, engine: AsyncEngine, today: date) -> None:
         self.stack, self.month = stack, script.Month.before(today)
         self.overview = Overview(engine)
-        self.opportunity = ""
+        self.opportunity, self.patience_s = "", PATIENCE_S
         self.cutoff = datetime.now(UTC)
         self._people: dict[str, str] = {}
         self._roles: dict[str, str] = {}
@@ -166,7 +166,7 @@ class Story:
 
     async def until_closed(self) -> None:
         handle = self.stack.client.get_workflow_handle(names.engagement(self.engagement_id))
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(self.patience_s):
             await handle.result()
 
     async def until_invoice(
@@ -181,15 +181,15 @@ class Story:
     async def until(self, look: Callable[[], Awaitable[T | None]], what: str) -> T:
         """Look until something is there. Raises StoryStuck with the open cases."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self.patience_s):
                 while (found := await look()) is None:  # noqa: ASYNC110 - other processes act
                     await asyncio.sleep(LOOK_EVERY_S)
                 return found
         except TimeoutError:
             cases = [f"{case.cause}: {case.message}" for case in await self.overview.open_cases()]
             raise StoryStuck(
-                f"waited {PATIENCE_S:g} s for {what}; open cases: {'; '.join(cases) or 'none'}. "
-                f"Logs are in {self.stack.directory}"
+                f"waited {self.patience_s:g} s for {what}; "
+                f"open cases: {'; '.join(cases) or 'none'}. Logs are in {self.stack.directory}"
             ) from None
 
     async def engagement_or_none(self) -> EngagementRecord | None:
