@@ -25,6 +25,7 @@ from canonical.records import RunSummary
 from workflows import names
 from workflows.invoice_to_cash import InvoiceToCash, InvoiceToCashParams
 from workflows.pace import Pace
+from workflows.status import tell_engagement
 from workflows.steering import Steerable, Steering, attributes
 
 RECHECK_SOURCES = timedelta(hours=1)
@@ -61,7 +62,7 @@ class BillingCycle(Steerable):
         for invoice_id in summary.invoices:
             await self._hand_on(invoice_id)
         if not summary.invoices:
-            await self._tell_the_engagement_that_nothing_is_open()
+            await tell_engagement(params.run.engagement_id)
         await self.write_notes()
         self._at(f"Done: {summary.transactions} transactions, {summary.held} held")
         return BillingCycleResult(summary=summary)
@@ -111,10 +112,6 @@ class BillingCycle(Steerable):
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("the invoice is under way already", extra={"id": invoice_id})
-
-    async def _tell_the_engagement_that_nothing_is_open(self) -> None:
-        engagement = names.engagement(self._params.run.engagement_id)
-        await workflow.get_external_workflow_handle(engagement).signal(names.SETTLED)
 
     async def _prove_pulled(self, system: str) -> Completeness:
         return await workflow.execute_activity_method(
