@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
 
@@ -43,3 +44,8 @@ def next_period(period: str) -> str:
 def due_date(invoice_date: date, net_days: int) -> date:
     """Invoice date plus net days, counted in calendar days."""
     return invoice_date + timedelta(days=net_days)
+
+
+def day_before(moment: datetime, time_zone: str) -> date:
+    """The day before the one that `moment` falls on in a time zone."""
+    return (moment.astimezone(ZoneInfo(time_zone)) - timedelta(days=1)).date()

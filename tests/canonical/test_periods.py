@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from canonical.periods import Period, due_date, first_day, last_day, next_period, period_of
+from canonical.periods import (
+    Period,
+    day_before,
+    due_date,
+    first_day,
+    last_day,
+    next_period,
+    period_of,
+)
 from tests.canonical.builders import day
 
 DAYS = st.dates(min_value=date(1, 1, 1), max_value=date(9998, 12, 31))
@@ -66,3 +74,11 @@ def test_what_is_no_month_is_refused(text: str) -> None:
 )
 def test_a_due_date_counts_calendar_days(invoiced: str, net_days: int, due: str) -> None:
     assert due_date(day(invoiced), net_days) == day(due)
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [("Europe/Berlin", "2026-07-31"), ("UTC", "2026-07-30"), ("America/New_York", "2026-07-30")],
+)
+def test_the_day_before_is_counted_where_the_books_are(zone: str, expected: str) -> None:
+    assert day_before(datetime(2026, 7, 31, 22, 30, tzinfo=UTC), zone) == day(expected)
