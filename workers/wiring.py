@@ -180,7 +180,9 @@ class Activities:
 
     def _crm(self, system: str, ports: Ports) -> Iterable[object]:
         if ports.crm is not None:
-            yield DealActivities(ports.crm, self._engagements, self._cases, self._landscape)
+            yield DealActivities(
+                ports.crm, self._engagements, self._billing, self._cases, self._landscape
+            )
             yield CrmStatusActivities(ports.crm, self._engagements)
             yield DealFeedActivities(system, ports.crm, self._work, self._events)
 
