@@ -156,6 +156,7 @@ class Engagement(Steerable):
             next_step="`retry_now` sets up again and adopts what is there; "
             "cancel this workflow to give the engagement up.",
         )
+        self._retry = False
         await self.park(
             "Set up the project", wait, Role.PROJECT_OPERATIONS, lambda: False, recheck=None
         )

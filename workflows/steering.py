@@ -125,6 +125,7 @@ class Steerable:
         while True:
             await self._while_held(stage)
             self._at(stage)
+            self._retry = False
             try:
                 result = await run()
             except ActivityError as error:
@@ -180,8 +181,11 @@ class Steerable:
         wakes: Callable[[], bool],
         recheck: timedelta | None,
     ) -> None:
-        """Wait for a person, visibly; ends on `retry_now`, on `wakes`, or after `recheck`."""
-        self._retry = False
+        """Wait for a person, visibly; ends on `retry_now`, on `wakes`, or after `recheck`.
+
+        An order to retry that came while the step was still ending counts: its case is known to
+        people before this workflow hears of the refusal.
+        """
         self._mark_attention(who)
         self._stage, self._wait = stage, wait
         self._show()

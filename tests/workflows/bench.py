@@ -27,7 +27,7 @@ from workflows.tolerance import SignalTolerance
 PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.02
 ASK_FIRST_AFTER_S, ASK_AT_MOST_EVERY_S = 0.1, 0.5
-"""Each question makes an uncached workflow replay itself: too many of them keep it from its work."""
+"""Each question makes an uncached workflow replay itself: too many keep it from its work."""
 
 ORDER = {"by": "Ada", "reason": "because"}
 """What operators send with a signal."""

@@ -86,6 +86,17 @@ async def test_a_retry_that_comes_before_anything_is_parked_is_not_kept_for_late
     assert bench.world.count("tell_crm") == 2
 
 
+async def test_a_retry_that_overtakes_the_news_of_the_refusal_is_obeyed(bench: Bench) -> None:
+    """The case is in the store before the workflow hears of the refusal, and people are quick."""
+    id = await waiting(bench)
+    bench.world.refuse["tell_crm"] = [DataRejected("crm", "locked")]
+    bench.world.before_refusal = lambda: bench.tell(id, names.RETRY_NOW)
+    bench.world.invoice(1, paid="500.00")
+    await bench.nudge(id)
+    await bench.until(lambda: "psa part_paid" in bench.world.told, "the step to run again")
+    assert bench.world.count("tell_crm") == 3
+
+
 async def test_a_flood_of_signals_is_noted_up_to_a_limit_and_shown_up_to_another(
     bench: Bench,
 ) -> None:

@@ -4,7 +4,7 @@ refuse."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -42,6 +42,10 @@ def _state(paid: Decimal, gross: Decimal) -> InvoiceState:
     return InvoiceState.PART_PAID if paid else InvoiceState.DELIVERED
 
 
+async def _nothing() -> None:
+    """Nobody is that quick."""
+
+
 def euro(amount: str) -> Money:
     return Money.rounded(Decimal(amount), "EUR")
 
@@ -75,6 +79,8 @@ class World:
         self.invoices_of_run: dict[int, tuple[InvoiceId, ...]] = {}
         self.standing: dict[InvoiceId, InvoiceStanding] = {}
         self.still_open: tuple[str, ...] = ()
+        self.before_refusal: Callable[[], Awaitable[None]] = _nothing
+        """Happens when a case is open and its workflow has not heard of it yet."""
 
     @property
     def engagement_id(self) -> EngagementId:
@@ -134,6 +140,7 @@ class World:
 
     async def open_case(self, case: Case) -> None:
         self.cases[case.id] = case
+        await self.before_refusal()
 
     async def audit(self, process: str, action: str, actor: str, detail: dict[str, str]) -> None:
         self.calls.append(f"audit {action}")
