@@ -51,10 +51,13 @@ class BillingStore:
         price: Callable[[Sequence[RatedItem]], RunOutcome],
     ) -> ChunkBilled:
         """See the port. `items` counts what was found, so fewer than `limit` means the end; an item
-        that a recall takes away at this moment is found and not priced."""
+        that a recall takes away at this moment is found and not priced. A run that has its invoices
+        finds nothing: what arrives after them belongs to the next run."""
         async with transaction(self._engine) as connection:
             await candidates.lock_engagement(connection, run.engagement_id)
             await _open(connection, run)
+            if await _is_settled(connection, run):
+                return ChunkBilled(items=0, transactions=0, held=0, last_item=None)
             found = await candidates.find(connection, run, after, limit, go_live)
             rated = await candidates.lock(connection, run, found, go_live)
             outcome = price(rated) if rated else RunOutcome()
@@ -122,6 +125,14 @@ UPDATE billing_run SET state = 'finished', finished_at = now()
 WHERE engagement_id = :engagement_id AND period = :period AND run = :run AND state = 'open'
 """
 
+_SETTLED: Final = """
+SELECT r.state = 'finished' OR EXISTS (
+    SELECT 1 FROM invoice i
+    WHERE (i.engagement_id, i.period, i.run) = (r.engagement_id, r.period, r.run))
+FROM billing_run r
+WHERE r.engagement_id = :engagement_id AND r.period = :period AND r.run = :run
+"""
+
 _SUMMARY: Final = """
 SELECT count(*) AS transactions, sum(t.amount) AS net, min(t.currency) AS currency,
        count(*) FILTER (WHERE i.transaction_id IS NULL) AS homeless
@@ -163,6 +174,10 @@ async def _open(connection: AsyncConnection, run: BillingRun) -> None:
             f"run {run.run} of {run.period} for {run.engagement_id} was cut off at {cutoff}, "
             f"not at {run.cutoff}; a new cut-off needs a new run"
         )
+
+
+async def _is_settled(connection: AsyncConnection, run: BillingRun) -> bool:
+    return bool(await connection.scalar(text(_SETTLED), _key(run)))
 
 
 async def _summary(connection: AsyncConnection, run: BillingRun) -> RunSummary:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from activities import billing
 from activities.billing import BillingActivities, RunBilling
 from canonical.errors import CurrencyMismatch, RateMissing, RuleViolation
+from canonical.invoice import Invoice
 from canonical.landscape import LegalEntity
 from canonical.money import Money
 from canonical.records import RunSummary
@@ -61,6 +62,22 @@ async def test_a_run_that_crashed_between_rating_and_drafting_is_finished(active
     assert await active.column("SELECT count(*) FROM invoice") == [0]
     assert len((await rate(active)).invoices) == 1
     assert await transactions(active) == 1
+
+
+async def test_what_arrives_between_the_draft_and_a_repetition_is_the_next_runs(
+    draft: Invoice, store: Store
+) -> None:
+    await store.work.store_items([make.make_time_entry("just arrived")])
+    assert (await rate(store)).invoices == (draft.id,)
+    assert await transactions(store) == 1
+    assert (await rate(store, 2)).net == make.euro("960.00")
+
+
+async def test_what_arrives_after_an_empty_run_is_the_next_runs(active: Store) -> None:
+    await rate(active)
+    await active.work.store_items([make.make_time_entry()])
+    assert (await rate(active)).invoices == ()
+    assert (await rate(active, 2)).net == make.euro("960.00")
 
 
 async def test_a_later_run_bills_only_what_came_after(active: Store) -> None:
