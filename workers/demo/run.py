@@ -183,6 +183,7 @@ class Demo:
         table.add_row("ERP (Tryton, JSON-RPC)", stack.erp.server.url)
         table.add_row("Salesforce, Kantata (simulators)", f"{crm}  {psa}")
         table.add_row("Mail, logs, landscape", str(stack.directory))
+        table.add_row("To use c2c on it", f". {stack.environment_file}")
         self._console.print(table)
 
     def _say(self, who: str, what: str) -> None:

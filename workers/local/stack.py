@@ -36,6 +36,7 @@ from runtime.temporal import connect
 from store import migrations
 from workers.local import landscape as places
 from workers.local.asgi import HOST, AsgiServer
+from workers.local.environment import environment_of, write_environment
 from workers.local.secrets import StackSecrets, make_secrets
 from workflows import names
 
@@ -115,6 +116,11 @@ class LocalStack:
         return self.options.directory
 
     @property
+    def environment_file(self) -> Path:
+        """`. FILE` in a shell, and `c2c` works with this stack."""
+        return self.directory / "c2c.env"
+
+    @property
     def gateway_url(self) -> str:
         return f"http://{HOST}:{self.gateway_port}"
 
@@ -171,6 +177,7 @@ class LocalStack:
             tasks.create_task(self._start_servers())
         await self._start_erp(erp.result())
         self._write_landscape(erp.result())
+        write_environment(self.environment_file, environment_of(self.settings))
         self._tell("Bring the database schema up to date", 0.0)
         await migrations.upgrade(self.settings.database_url.get_secret_value())
         self._tell("Start gateway and worker", 0.0)
@@ -243,20 +250,11 @@ class LocalStack:
         )
 
     def _spawn(self, name: str, arguments: list[str]) -> ChildProcess:
-        settings, start = self.settings, next(self._starts)
-        environment = {
-            "C2C_ENVIRONMENT_ID": settings.environment_id,
-            "C2C_DATABASE_URL": settings.database_url.get_secret_value(),
-            "C2C_TEMPORAL_ADDRESS": settings.temporal_address,
-            "C2C_LANDSCAPE_PATH": str(settings.landscape_path),
-            "C2C_SECONDS_PER_BUSINESS_DAY": str(settings.seconds_per_business_day),
-            "C2C_GATEWAY_PORT": str(self.gateway_port),
-        }
         child = ChildProcess.spawn(
             name,
             [sys.executable, "-m", "workers", *arguments],
-            log=self.directory / f"{name}.{start}.log",
-            environment=child_environment(environment),
+            log=self.directory / f"{name}.{next(self._starts)}.log",
+            environment=child_environment(environment_of(self.settings)),
         )
         self._processes[name] = child
         return child
