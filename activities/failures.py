@@ -121,12 +121,12 @@ def _tell(error: Exception) -> None:
         error=type(error).__name__,
         retryable=error.retryable if isinstance(error, DomainError) else True,
         message=_bounded(str(error)),
-        exc_info=None if known else error,
+        exc_info=None if known else _told_whole(error),
     )
 
 
 def _told_whole(error: Exception) -> Exception | None:
-    """The error as the cause to send along, unless it or a cause of its own is too long."""
+    """The error to send along or to log whole, unless it or a cause of its own is too long."""
     each: BaseException | None = error
     while each is not None:
         if len(str(each)) > MESSAGE_CHARACTERS_MAX:
