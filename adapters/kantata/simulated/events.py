@@ -39,8 +39,8 @@ class Feed:
         self._written = 0
 
     def leave_out(self, count: int) -> None:
-        """The next so many events never come."""
-        self._left_out += count
+        """The next so many events never come; 0 ends it."""
+        self._left_out = count
 
     def tell(
         self,

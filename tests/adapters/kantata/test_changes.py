@@ -118,6 +118,16 @@ async def test_an_event_that_never_comes_is_found_by_the_full_listing() -> None:
         assert (await workshop.item()).external_id == lost
 
 
+async def test_a_feed_that_leaves_out_no_more_tells_what_comes_next() -> None:
+    async with open_workshop() as workshop:
+        workshop.office.leave_out_events(100)
+        workshop.log()
+        workshop.office.leave_out_events(0)
+        (told,) = workshop.log()
+        items, _ = await workshop.pulled(feed_cursor())
+        assert list(items) == [told]
+
+
 async def test_a_deleted_entry_loses_its_approval() -> None:
     async with open_workshop() as workshop:
         (entry,) = workshop.log()
