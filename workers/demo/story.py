@@ -90,37 +90,38 @@ class Story:
         self._log(project, script.LEFT_OUT)
         office.leave_out_events(0)
 
-    def recall(self) -> None:
+    def recall(self, worked: script.Worked = script.RECALLED) -> None:
         """A timesheet was approved by mistake: its approval is taken back."""
-        sheet = self._sheets[script.RECALLED]
+        sheet = self._sheets[worked]
         self.stack.kantata.office.resolve(
             "time_entries", sheet, "reject", self._people[script.APPROVER], "wrong project"
         )
 
-    async def spend(self) -> None:
+    async def spend(self, code: str = "", *, currency: str = "EUR") -> None:
         """The expense tool sends approved expenses, signed, and declares them complete up to the
         instant that finance will cut off at."""
-        code = (await self.engagement()).project_code
+        code = code or (await self.engagement()).project_code
         project = {"system": places.EXPENSES, "kind": "project", "id": code}
         now = self.cutoff = datetime.now(UTC)
-        items = [_expense(spent, project, self.month, now) for spent in script.SPENT]
-        await self.push({"type": "expense.approved", "id": f"batch/{code}", "items": items})
+        items = [_expense(spent, project, self.month, now, currency) for spent in script.SPENT]
+        batch = f"batch/{code}/{currency}"
+        await self.push({"type": "expense.approved", "id": batch, "items": items})
         totals = {
             "kind": "expense",
             "count": len(script.SPENT),
             "quantity": len(script.SPENT),
             "cost": str(sum((spent.cost for spent in script.SPENT), Decimal(0))),
         }
-        done = {"type": "source.completed", "id": f"done/{code}", "project": project}
+        done = {"type": "source.completed", "id": f"done/{code}/{currency}", "project": project}
         await self.push({**done, "up_to": _iso(now), "totals": totals})
 
-    async def cut_off(self) -> None:
+    async def cut_off(self, code: str = "", *, ordered_by: str = "finance") -> None:
         """Finance closes the month for billing."""
-        code = (await self.engagement()).project_code
+        code = code or (await self.engagement()).project_code
         await self.push(
             {
                 "type": "billing.cutoff",
-                "id": f"cutoff/{code}/{self.month.period}",
+                "id": f"cutoff/{code}/{self.month.period}/{ordered_by}",
                 "legal_entity": places.ENTITY,
                 "period": self.month.period,
                 "cutoff": _iso(self.cutoff),
@@ -263,7 +264,11 @@ class Story:
 
 
 def _expense(
-    spent: script.Spent, project: dict[str, str], month: script.Month, now: datetime
+    spent: script.Spent,
+    project: dict[str, str],
+    month: script.Month,
+    now: datetime,
+    currency: str,
 ) -> dict[str, object]:
     return {
         "kind": "expense",
@@ -276,7 +281,7 @@ def _expense(
         "work_date": str(month.day(spent.day)),
         "description": spent.category,
         "category": spent.category,
-        "cost": {"amount": str(spent.cost), "currency": "EUR"},
+        "cost": {"amount": str(spent.cost), "currency": currency},
         "approved": True,
         "approved_by": script.APPROVER,
         "approved_at": _iso(now),
