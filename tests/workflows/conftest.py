@@ -21,6 +21,7 @@ async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Te
     directory = Path(tmp_path_factory.mktemp("temporal"))
     async with TemporalServer(directory, SERVER_OPTIONS) as server:
         yield server
+        await server.kill()  # nothing in it is worth an orderly stop, which waits for long polls
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,10 @@ def _nightly(bench: Bench) -> Schedule:
     at = ScheduleCalendarSpec(hour=[ScheduleRange(22)], minute=[ScheduleRange(30)])
     return Schedule(
         action=ScheduleActionStartWorkflow(
-            Reconcile.run, params(bench, None), id="reconcile-nightly", task_queue=bench.queue
+            Reconcile.run,
+            params(bench, None),
+            id=f"reconcile-nightly-{bench.world.number}",
+            task_queue=bench.queue,
         ),
         spec=ScheduleSpec(calendars=[at]),
         state=ScheduleState(paused=True),
