@@ -10,7 +10,17 @@ from rich.console import Console
 from canonical.errors import DomainError
 from runtime.exit import end_process
 from runtime.settings import SettingsError
-from workers.commands import data, demo, inbox, operations, processes, schemas, simulators
+from workers.commands import (
+    data,
+    demo,
+    inbox,
+    operations,
+    processes,
+    record,
+    replay,
+    schemas,
+    simulators,
+)
 
 INTERRUPTED = 130
 """What shells expect of a process that was interrupted."""
@@ -25,7 +35,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (demo, processes, simulators, data, inbox, operations, schemas):
+for commands in (
+    demo,
+    processes,
+    simulators,
+    data,
+    inbox,
+    operations,
+    schemas,
+    record,
+    replay,
+):
     commands.register(app)
 
 
