@@ -158,6 +158,10 @@ class LocalStack:
         child = self._spawn("gateway", ["gateway"])
         await child.wait_until_ready(self._gateway_answers, deadline_seconds=READY_SECONDS)
 
+    async def stop_worker(self, number: int = 1) -> None:
+        """End it as a deployment does: what it works on is finished first."""
+        await self._processes.pop(_worker(number)).stop()
+
     async def kill_worker(self, number: int = 1) -> None:
         """End it as a crash would."""
         await self._processes.pop(_worker(number)).kill()
