@@ -109,6 +109,16 @@ async def until_case(story: Story, cause: str, process: str) -> Case:
     return await story.until(found, f"a case {cause} of {process}")
 
 
+async def until_page_says(firm: Firm, story: Story, workflow: str, *texts: str) -> None:
+    """The status page, which follows the case by a moment."""
+
+    async def says() -> bool | None:
+        page = await firm.page(workflow)
+        return all(each in page for each in texts) or None
+
+    await story.until(says, f"the page of {workflow} to say {texts}")
+
+
 async def until_resolved(story: Story, case: Case) -> None:
     async def gone() -> bool | None:
         return case.id not in {each.id for each in await story.overview.open_cases()} or None
