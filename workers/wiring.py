@@ -41,13 +41,11 @@ from store.invoices import InvoiceStore
 from store.lanes import LeaseLanes
 from store.reconcile import ReconcileStore
 from store.work import WorkStore
+from workers.roles import PUSH, require_roles
 from workers.sandbox import workflow_runner
 from workflows import names
 from workflows.registry import WORKFLOWS
 from workflows.tolerance import SignalTolerance
-
-PUSH = "push"
-"""The adapter name of a source that only sends signed events: there is nothing to build."""
 
 GRACEFUL_SHUTDOWN = timedelta(seconds=30)
 """Longer than the longest short activity; longer ones are taken up by another worker."""
@@ -105,6 +103,7 @@ async def unclaimed_house(
     """The same for checks, which ask nothing of the database and leave it as it is."""
     landscape = load_landscape(settings.landscape_path)
     require_environment(landscape, settings.environment_id)
+    require_roles(landscape)
     secrets = resolve_secrets(landscape, settings.landscape_path)
     async with AsyncExitStack() as stack:
         engine = create_engine(

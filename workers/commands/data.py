@@ -12,7 +12,8 @@ from canonical.ports import Checkable
 from runtime.settings import Settings
 from store import environment, health, migrations
 from workers.commands.common import out, run, settings_with_logs
-from workers.wiring import PUSH, House, unclaimed_house
+from workers.roles import PUSH
+from workers.wiring import House, unclaimed_house
 
 db = typer.Typer(help="The database.", no_args_is_help=True)
 landscape = typer.Typer(help="The landscape: systems and legal entities.", no_args_is_help=True)

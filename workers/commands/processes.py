@@ -11,8 +11,8 @@ import typer
 from gateway.serve import serve
 from runtime.settings import Settings
 from runtime.telemetry import start_telemetry
-from runtime.temporal import connect, metrics_runtime
-from workers.commands.common import out, run, settings_with_logs, until_stopped
+from runtime.temporal import metrics_runtime
+from workers.commands.common import out, reach_temporal, run, settings_with_logs, until_stopped
 from workers.schedules import apply_schedules
 from workers.wiring import build_workers, open_house
 
@@ -69,9 +69,7 @@ async def _work(settings: Settings, *, main: bool, systems: list[str] | None, ap
     async with AsyncExitStack() as stack:
         stack.enter_context(start_telemetry(settings, "c2c-worker"))
         house = await stack.enter_async_context(open_house(settings))
-        temporal = await connect(
-            settings, identity="c2c-worker", sdk_runtime=metrics_runtime(settings)
-        )
+        temporal = await reach_temporal(settings, "c2c-worker", metrics_runtime(settings))
         if apply:
             await apply_schedules(temporal, house)
         workers = build_workers(temporal, house, main=main, systems=systems)
@@ -84,5 +82,5 @@ async def _work(settings: Settings, *, main: bool, systems: list[str] | None, ap
 
 async def _apply(settings: Settings) -> list[str]:
     async with open_house(settings) as house:
-        temporal = await connect(settings, identity="c2c-schedules")
+        temporal = await reach_temporal(settings, "c2c-schedules")
         return await apply_schedules(temporal, house)
