@@ -136,6 +136,8 @@ class NudgeRelay:
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             start_signal=names.NEWS,
             static_summary=f"Engagement {engagement}",
+            static_details="From the closed deal to the closed engagement: the deal is validated, "
+            "client and project are set up, work is billed at each cut-off.",
             rpc_timeout=self._rpc_timeout,
         )
 

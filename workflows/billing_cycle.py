@@ -26,7 +26,7 @@ from workflows import names
 from workflows.invoice_to_cash import InvoiceToCash, InvoiceToCashParams
 from workflows.pace import Pace
 from workflows.status import tell_engagement
-from workflows.steering import Steerable, Steering, attributes
+from workflows.steering import Steerable, Steering, attributes, facts
 
 RECHECK_SOURCES = timedelta(hours=1)
 """A source that is not complete is asked again by itself; the case tells people meanwhile."""
@@ -60,7 +60,7 @@ class BillingCycle(Steerable):
         await self._prove_expenses_complete()
         summary = await self._rate_approved_work()
         for invoice_id in summary.invoices:
-            await self._hand_on(invoice_id)
+            await self._hand_on(invoice_id, summary)
         if not summary.invoices:
             await tell_engagement(params.run.engagement_id)
         await self.write_notes()
@@ -88,7 +88,7 @@ class BillingCycle(Steerable):
     async def _rate_approved_work(self) -> RunSummary:
         return await self.step("Rate approved work and draft the invoice", self._rate)
 
-    async def _hand_on(self, invoice_id: InvoiceId) -> None:
+    async def _hand_on(self, invoice_id: InvoiceId, summary: RunSummary) -> None:
         """The invoice lives on by itself: this run ends, the invoice waits for its payments."""
         params = self._params
         try:
@@ -109,6 +109,11 @@ class BillingCycle(Steerable):
                     stage="invoicing",
                 ),
                 static_summary=f"Invoice {params.run.period} of {params.project_code}",
+                static_details=facts(
+                    billing_run=params.headline,
+                    legal_entity=params.legal_entity,
+                    net=str(summary.net or ""),
+                ),
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("the invoice is under way already", extra={"id": invoice_id})

@@ -30,7 +30,7 @@ from workflows.orders import NOTHING
 from workflows.pace import Pace
 from workflows.project_setup import ProjectSetup, ProjectSetupParams
 from workflows.status import tell_crm, tell_everybody
-from workflows.steering import Steerable, Steering, Wait, attributes
+from workflows.steering import Steerable, Steering, Wait, attributes, facts
 
 RECHECK_DEAL = timedelta(hours=6)
 """A refused deal is read again even if the notice of its correction was lost."""
@@ -141,6 +141,12 @@ class Engagement(Steerable):
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 search_attributes=self._attributes("setting_up"),
                 static_summary=f"Set up {review.project_code} for {review.client_name}",
+                static_details=facts(
+                    client=review.client_name,
+                    project=f"{review.project_code} {review.name}",
+                    legal_entity=review.legal_entity,
+                    systems=f"{self._systems().psa}, {self._systems().erp}",
+                ),
             )
         except ChildWorkflowError as error:
             if not is_cancelled_exception(error) or workflow.cancellation_reason() is not None:
@@ -237,6 +243,13 @@ class Engagement(Steerable):
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 search_attributes=self._attributes("billing"),
                 static_summary=f"Bill {news.period} of {review.project_code}, run {news.run}",
+                static_details=facts(
+                    client=review.client_name,
+                    project=f"{review.project_code} {review.name}",
+                    legal_entity=review.legal_entity,
+                    period=news.period,
+                    cut_off=f"{news.cutoff:%Y-%m-%d %H:%M} UTC",
+                ),
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("the run is under way already", extra={"run": news.run})

@@ -304,3 +304,10 @@ def attributes(*, legal_entity: str, project_code: str, stage: str) -> TypedSear
         SearchAttributePair(names.PROJECT_CODE, project_code),
     ]
     return TypedSearchAttributes([pair for pair in pairs if pair.value])
+
+
+def facts(**named: str) -> str:
+    """Static details in Markdown: what does not change while the workflow lives."""
+    return "\n".join(
+        f"- **{name.replace('_', ' ')}:** {value}" for name, value in named.items() if value
+    )
