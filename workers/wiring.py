@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -171,7 +172,9 @@ class Activities:
         )
 
     def of_system(self, system: str) -> list[Callable[..., Any]]:
-        """What calls one system instance."""
+        """What calls one system instance. Raises SetupInvalid for one that is not called."""
+        if self._landscape.system(system).adapter == PUSH:
+            raise SetupInvalid(f"system {system} sends by itself; it has no task queue to serve")
         ports = self._house.ports[system]
         return activities_of(*self._crm(system, ports), *self._psa(system, ports)) + activities_of(
             *self._time(system, ports), *self._erp(system, ports)
@@ -229,7 +232,10 @@ def activities_of(*holders: object) -> list[Callable[..., Any]]:
 def build_workers(
     temporal: Client, house: House, *, main: bool = True, systems: Sequence[str] | None = None
 ) -> list[Worker]:
-    """One worker per task queue: the main one, and one for each system named (default: all)."""
+    """One worker per task queue: the main one, and one for each system named (default: all).
+
+    Raises SetupInvalid for a system that has no task queue, and when nothing is left to serve.
+    """
     activities = Activities(house)
     interceptors = [FailureInterceptor(activities.cases, utc_now), SignalTolerance()]
     workers: list[Worker] = []
@@ -261,4 +267,17 @@ def build_workers(
                     graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
                 )
             )
+    if not workers:
+        raise SetupInvalid("nothing is left to serve: name a system that has activities, or --main")
     return workers
+
+
+@asynccontextmanager
+async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
+    """Started together; at the end all are told to stop at once, so that what they still finish
+    takes the grace time once, and not once for each."""
+    async with AsyncExitStack() as stack:
+        for each in workers:
+            await stack.enter_async_context(each)
+        yield
+        await asyncio.gather(*(each.shutdown() for each in workers))
