@@ -104,7 +104,8 @@ class Engagement(Steerable):
             what=f"the correction of the deal {review.name!r}",
             who=Role.PROJECT_OPERATIONS.value,
             since=workflow.now(),
-            why="\n".join(f"- {finding}" for finding in review.findings),
+            # Markdown takes a list for one only after an empty line.
+            why="\n\n" + "\n".join(f"- {finding}" for finding in review.findings),
             next_step="Correct the deal in the CRM; it is read again by itself, or on `retry_now`.",
         )
         await self.park(

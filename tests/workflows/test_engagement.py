@@ -36,8 +36,7 @@ async def test_a_refused_deal_waits_for_its_correction_and_names_every_finding(
     bench.world.reviews = [refused]
     id = await started(bench)
     page = await bench.until_page_says(id, "the correction of the deal")
-    assert "vat_id: missing" in page
-    assert "lines: none" in page
+    assert "\n\n- vat_id: missing\n- lines: none\n" in page, "a list in Markdown"
     bench.world.tell(id, "deal.closed")
     await bench.handle(id).signal(names.NEWS)
     await bench.until_page_says(id, "a billing cut-off")
