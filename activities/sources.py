@@ -178,6 +178,7 @@ class DealFeedActivities:
                     source=self._system,
                     occurred_at=deal.changed_at,
                     deal=deal.reference,
+                    revision=deal.revision,
                 )
                 new += (await self._events.record_event(event, deal.changed_at)).new
             await self._work.note_poll(self._system, DEALS_FEED, next_cursor)

@@ -82,6 +82,26 @@ async def test_an_event_of_an_ended_engagement_is_late_and_becomes_a_case(
     assert await active.column(state) == ["late"]
 
 
+@pytest.mark.parametrize("stage", [EngagementStage.ACTIVE, EngagementStage.CLOSED])
+async def test_a_deal_told_in_the_revision_that_was_read_is_no_news(
+    active: Store, stage: EngagementStage
+) -> None:
+    if stage is EngagementStage.CLOSED:
+        await active.engagements.set_stage(make.ENGAGEMENT, stage)
+    (read,) = await active.column("SELECT deal ->> 'revision' FROM engagement")
+    echo = make.make_deal_closed("sweep", revision=read)
+    assert (await active.events.record_event(echo, make.RECEIVED_AT)).recipients == ()
+    state = "SELECT state FROM business_event WHERE external_id = 'sweep'"
+    assert await active.column(state) == ["ignored"]
+    assert await active.column("SELECT cause FROM exception_case") == []
+
+
+async def test_a_deal_told_in_another_revision_is_news(active: Store) -> None:
+    changed = make.make_deal_closed("sweep", revision="another")
+    recorded = await active.events.record_event(changed, make.RECEIVED_AT)
+    assert recorded.recipients == (PROCESS,)
+
+
 async def test_a_cut_off_opens_a_run_for_every_active_engagement_of_the_entity(
     active: Store,
 ) -> None:
