@@ -188,7 +188,7 @@ async def test_a_cost_in_another_currency_is_sent_again_in_the_right_one(firm: F
     await story.spend(code, currency="EUR")
     await firm.order(case.process, names.RETRY_NOW, "sent again in euros")
     await until_resolved(story, case)
-    await story.cut_off(ordered_by="the correction: it was approved after the first")
+    await story.cut_off(ordered_by="correction")  # approved after the first
     await until_billed(firm, story)
 
 
