@@ -101,6 +101,20 @@ async def test_a_landscape_that_changed_changes_the_schedule(
     assert (await daily(applied)).schedule.spec.time_zone_name == "Europe/Lisbon"
 
 
+async def test_an_intake_that_is_declared_otherwise_is_replaced_and_only_that_one(
+    applied: Client, connected: Settings
+) -> None:
+    before = await runs(applied)
+    document = local_document()
+    document["systems"][1]["poll_interval_s"] = 60
+    said = await apply(applied, connected, document)
+    assert "intake of kantata (items) every 60 s" in said
+    after = await runs(applied)
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, False, True]
+    await apply(applied, connected, document)
+    assert await runs(applied) == after
+
+
 async def test_the_attributes_that_workflows_set_can_be_searched(applied: Client) -> None:
     async for _ in applied.list_workflows(f"{names.NEEDS_ATTENTION.name} = true"):
         pytest.fail("nothing needs attention yet")
