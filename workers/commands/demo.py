@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import typer
 
+from runtime.local.own_directory import own_directory
 from runtime.local.paths import state_directory
 from runtime.logs import configure_logs
 from runtime.settings import Settings
@@ -36,32 +34,27 @@ def dev() -> None:
 
 async def _demo() -> int:
     configure_logs(Settings(log_level="error"))
-    show = Demo(out, _fresh("demo"))
-    stack = await show.start_stack()
-    try:
-        outcome = await show.play(stack)
-        show.show(outcome)
-        if not wants_exit():
-            show.show_addresses(stack)
-            await until_stopped()
-        return 1 if outcome.problems() else 0
-    finally:
-        await stack.__aexit__(None, None, None)
+    with own_directory(state_directory(), "demo") as directory:
+        show = Demo(out, directory)
+        stack = await show.start_stack()
+        try:
+            outcome = await show.play(stack)
+            show.show(outcome)
+            if not wants_exit():
+                show.show_addresses(stack)
+                await until_stopped()
+            return 1 if outcome.problems() else 0
+        finally:
+            await stack.__aexit__(None, None, None)
 
 
 async def _dev() -> None:
     configure_logs(Settings(log_level="error"))
-    show = Demo(out, _fresh("dev"))
-    stack = await show.start_stack()
-    try:
-        show.show_addresses(stack)
-        await until_stopped()
-    finally:
-        await stack.__aexit__(None, None, None)
-
-
-def _fresh(name: str) -> Path:
-    """An empty folder in the clone's state; what an earlier run left is removed."""
-    directory = state_directory() / name
-    shutil.rmtree(directory, ignore_errors=True)
-    return directory
+    with own_directory(state_directory(), "dev") as directory:
+        show = Demo(out, directory)
+        stack = await show.start_stack()
+        try:
+            show.show_addresses(stack)
+            await until_stopped()
+        finally:
+            await stack.__aexit__(None, None, None)
