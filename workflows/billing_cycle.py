@@ -25,8 +25,9 @@ from canonical.records import RunSummary
 from workflows import names
 from workflows.invoice_to_cash import InvoiceToCash, InvoiceToCashParams
 from workflows.pace import Pace
+from workflows.page import facts
 from workflows.status import tell_engagement
-from workflows.steering import Steerable, Steering, attributes, facts
+from workflows.steering import Steerable, Steering, attributes
 
 RECHECK_SOURCES = timedelta(hours=1)
 """A source that is not complete is asked again by itself; the case tells people meanwhile."""

@@ -15,8 +15,9 @@ from canonical.invoice import DraftInvoice, InvoiceState
 from canonical.payment import BillingStage
 from canonical.records import InvoiceStanding
 from workflows import names
+from workflows.page import Wait
 from workflows.status import tell_engagement, tell_everybody
-from workflows.steering import Steerable, Steering, Wait
+from workflows.steering import Steerable, Steering
 
 ENDED = (InvoiceState.PAID, InvoiceState.CANCELLED)
 
@@ -42,6 +43,7 @@ class InvoiceToCash(Steerable):
         await self.step("Draft the invoice in the ERP", self._draft)
         posted = await self.step("Post the invoice in the ERP", self._post)
         self._headline = f"Invoice {posted.number}: {posted.gross}, due {posted.due_date}"
+        workflow.upsert_search_attributes([names.INVOICE_NUMBER.value_set(posted.number)])
         await self.step("Deliver the invoice", self._deliver)
         await self._tell(BillingStage.INVOICED)
         standing = await self._collect_until_settled(posted)
