@@ -11,6 +11,7 @@ from canonical.errors import DomainError
 from runtime.exit import end_process
 from runtime.settings import SettingsError
 from workers.commands import (
+    cases,
     data,
     demo,
     inbox,
@@ -41,6 +42,7 @@ for commands in (
     simulators,
     data,
     inbox,
+    cases,
     operations,
     schemas,
     record,
