@@ -45,10 +45,18 @@ class Position:
     step: Decimal
     """The functional currency's minor unit."""
     foreign: bool
+    opening: Decimal = ZERO
     movements: dict[str, Decimal] = field(default_factory=dict)
-    """Net change by period."""
+    """Net change by period; the opening balance is in the period before all others."""
     assets: ItemQueue = field(default_factory=ItemQueue)
     liabilities: ItemQueue = field(default_factory=ItemQueue)
+
+    def open_with(self, balance: Decimal, rate: Decimal) -> None:
+        """Start from an opening balance; debits are positive."""
+        self.opening = balance
+        self.movements[""] = balance
+        item = OpenItem(abs(balance), round_half_up(abs(balance) * rate, self.step), rate)
+        (self.assets if balance > 0 else self.liabilities).add(item)
 
     @property
     def net(self) -> Decimal:

@@ -17,6 +17,7 @@ from canonical.rules.pricing import Work
 from canonical.terms.policies import Cap, CapPeriod, CapScope, ChargeKind
 
 ZERO = Decimal(0)
+HOURS = " (hours)"
 
 
 class Limit(NamedTuple):
@@ -85,7 +86,13 @@ def _key(version: ContractVersion, cap: Cap, work_date: date) -> str:
     owner: str = version.contract_id
     if cap.scope in (CapScope.CUSTOMER, CapScope.PURCHASE_ORDER):
         owner = version.bill_to
-    return f"{cap.scope.value}/{owner}/{cap.cap_id}{_period(cap, work_date)}"
+    unit = HOURS if cap.hours is not None else ""
+    return f"{cap.scope.value}/{owner}/{cap.cap_id}{_period(cap, work_date)}{unit}"
+
+
+def is_by_hours(key: str) -> bool:
+    """Whether a limit counts hours, by its key."""
+    return key.endswith(HOURS)
 
 
 def _period(cap: Cap, work_date: date) -> str:

@@ -60,10 +60,10 @@ class Claim(NamedTuple):
 
 def prices(line: ExpensesLine, version: ContractVersion, works: Sequence[Work]) -> list[Price]:
     """One portion per expense: its units at their own rate, or one at cost plus mark-up."""
-    return [_expense_price(line, work) for work in works]
+    return [_expense_price(line, version, work) for work in works]
 
 
-def _expense_price(line: ExpensesLine, work: Work) -> Price:
+def _expense_price(line: ExpensesLine, version: ContractVersion, work: Work) -> Price:
     cost = _cost_of(work)
     label = cost.category or "expense"
     if cost.disbursement:
@@ -74,19 +74,20 @@ def _expense_price(line: ExpensesLine, work: Work) -> Price:
         basis = f"{cost.units:f} x {own.billed:f}"
         return Price(work, 1, work.quantity, cost.units * own.billed, basis, (), label)
     base = billable_cost(line, cost)
-    rate = base * cost.rate * (1 + line.markup_percent / HUNDRED)
-    basis = f"cost {base:f} {cost.currency} + {line.markup_percent} %"
+    rate = base * (1 + line.markup_percent / HUNDRED)
+    basis = f"cost {base:f} {version.currency} + {line.markup_percent} %"
     return Price(work, 1, work.quantity, rate, basis, (), label)
 
 
 def billable_cost(line: ExpensesLine, cost: ExpenseCost) -> Decimal:
-    """Cost after recoverable VAT and after the client's ceiling; the excess stays the firm's."""
+    """Cost after recoverable VAT and after the client's ceiling, in contract currency; the excess
+    stays the firm's."""
     ceilings = [
         ceiling.amount * cost.units
         for ceiling in line.ceilings
         if ceiling.category == cost.category
     ]
-    return min([cost.after_recovery, *ceilings])
+    return min([cost.after_recovery * cost.rate, *ceilings])
 
 
 def unit_rate(line: ExpensesLine, category: str, expense_date: date) -> UnitRate | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from canonical.errors import RuleViolation
+from canonical.money import round_half_up
 from canonical.rules.pricing import Evidence, Fee, LineFacts
 from canonical.terms.lines import Milestone, MilestonesLine
 
@@ -18,20 +19,27 @@ def fees(line: MilestonesLine, facts: LineFacts) -> list[Fee]:
     for milestone in line.milestones:
         evidence = facts.acceptances.get(milestone.milestone_id)
         if evidence is not None and evidence.accepted_on <= facts.through:
-            found.append(_fee(line, milestone, evidence))
+            found.append(_fee(milestone, evidence))
     return found
 
 
-def _fee(line: MilestonesLine, milestone: Milestone, evidence: Evidence) -> Fee:
-    percent = milestone.retention_percent
-    kept = line.retention_percent if percent is None else percent
+def _fee(milestone: Milestone, evidence: Evidence) -> Fee:
     return Fee(
         key=milestone.milestone_id,
         due_on=evidence.accepted_on,
         amount=milestone.amount,
         description=milestone.name or f"milestone {milestone.milestone_id}",
-        retained=milestone.amount * kept / HUNDRED,
     )
+
+
+def retention(
+    line: MilestonesLine, milestone_id: str, billed: Decimal, step: Decimal
+) -> tuple[Decimal, Decimal]:
+    """The percentage that the customer keeps of a milestone, and the amount, rounded per
+    milestone."""
+    own = {each.milestone_id: each.retention_percent for each in line.milestones}[milestone_id]
+    percent = line.retention_percent if own is None else own
+    return percent, round_half_up(billed * percent / HUNDRED, step)
 
 
 def check_evidence(line: MilestonesLine, evidence: Evidence) -> None:

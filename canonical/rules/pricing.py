@@ -85,9 +85,6 @@ class Fee(NamedTuple):
     amount: Decimal
     """In contract currency."""
     description: str
-    retained: Decimal = Decimal(0)
-    """What the customer keeps of it until the release condition."""
-    service_from: date | None = None
 
 
 class Evidence(NamedTuple):
