@@ -52,6 +52,8 @@ class Progress:
     """Of all transactions, net of re-billable credits; concessions stay in 4000."""
     recognised: Decimal = ZERO
     """Revenue posted so far, without 4900."""
+    recognised_in: str = ""
+    """The period in which its revenue was first posted."""
     written_down: Decimal = ZERO
     written_down_value: Decimal = ZERO
     written_up_value: Decimal = ZERO

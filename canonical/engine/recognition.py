@@ -57,6 +57,7 @@ def recognise(books: Books, book: ContractBook, on: date, dating: Dating = by_wo
             continue
         progress.recognised = target.amount
         day = _day(books, target, on, dating(key))
+        progress.recognised_in = progress.recognised_in or period_of(day)
         group = (target.entity, day, target.currency, period_of(target.work_date))
         sums = posted.setdefault(group, {})
         sums[target.account] = sums.get(target.account, ZERO) + change
