@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from canonical.engine.books import Books, ContractBook, Taken
 from canonical.engine.posting import open_day, revenue
-from canonical.engine.recognition import open_nets, recognise, survey
+from canonical.engine.recognition import WAITING, open_nets, recognise, survey
 from canonical.engine.rows import Charge
 from canonical.engine.story import Write, WriteKind
 from canonical.errors import RuleViolation
@@ -62,9 +62,6 @@ class Steps(NamedTuple):
     invoice: Decimal
     contract: Decimal
     same: bool
-
-
-WAITING = "its write-down or write-up waits for approval"
 
 
 def _book_of(books: Books, event: Write) -> ContractBook:

@@ -86,6 +86,8 @@ class ContractBook:
 
     terms: Terms
     works: dict[str, Work] = field(default_factory=dict)
+    recalled: dict[str, Work] = field(default_factory=dict)
+    """Entries that are approved no more; their revenue is taken back."""
     progress: dict[str, Progress] = field(default_factory=dict)
     """By entry; of fees by line and key."""
     submitted: dict[str, Work] = field(default_factory=dict)
@@ -102,6 +104,13 @@ class ContractBook:
     """Entries whose price a version changed."""
     closed_on: date | None = None
     runs: int = 0
+
+    def drop(self, entry: str) -> None:
+        """An entry is approved no more."""
+        work = self.works.pop(entry, None)
+        self.flagged.pop(entry, None)
+        if work is not None:
+            self.recalled[entry] = work
 
     def progress_of(self, entry: str) -> Progress:
         found = self.progress.get(entry)

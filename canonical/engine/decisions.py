@@ -133,8 +133,7 @@ def _lower_recalled(books: Books, invoice: str, slices: list[Slice]) -> None:
         progress = book.progress_of(source)
         is_gone = not any(taken.quantity for taken in progress.taken.values())
         if progress.recall_pending and is_gone:
-            book.works.pop(source, None)
-            book.flagged.pop(source, None)
+            book.drop(source)
             progress.recall_pending = False
 
 

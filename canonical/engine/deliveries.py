@@ -119,6 +119,7 @@ def _keep(book: ContractBook, work: Work) -> None:
         raise RuleViolation(f"entry {work.id} was recalled and is not credited yet")
     book.terms.on(work.work_date)  # refuses work before the contract begins
     book.works[work.id] = work
+    book.recalled.pop(work.id, None)
 
 
 def hear_recall(books: Books, recall: Recall, _moment: Moment) -> None:
@@ -130,8 +131,7 @@ def hear_recall(books: Books, recall: Recall, _moment: Moment) -> None:
             progress.recall_pending = True
             book.flagged[entry] = RECALLED
         else:
-            book.works.pop(entry, None)
-            book.flagged.pop(entry, None)
+            book.drop(entry)
 
 
 RECALLED = "it was recalled"

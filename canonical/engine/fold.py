@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, cast
 
 from canonical.contract import ContractVersion
@@ -97,7 +97,7 @@ def continue_story(
         if step.kind in _HEARD:
             waiting.append(step)
             continue
-        _hear(books, waiting, step.moment.date())
+        _hear(books, waiting, _eve(step))
         waiting = []
         for later in _decide(books, step):
             heapq.heappush(steps, later)
@@ -117,6 +117,13 @@ def _step(number: int, event: Event) -> Step:
     came = event.arrives or event.on
     moment = heard.start_of(came) if kind in _HEARD else end_of(came)
     return Step(moment, number, kind, event)
+
+
+def _eve(step: Step) -> date:
+    """The day on which deliveries are looked at before a step: a version that takes effect finds
+    what the day before left."""
+    day = step.moment.date()
+    return day - timedelta(days=1) if step.kind == EFFECT else day
 
 
 def preview(books: Books, event: Event) -> Books:

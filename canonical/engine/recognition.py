@@ -67,10 +67,12 @@ def recognise(books: Books, book: ContractBook, on: date, dating: Dating = by_wo
 
 
 def _is_under_review(book: ContractBook, key: str) -> bool:
-    return book.flagged.get(key) == UNDER_REVIEW
+    return book.flagged.get(key) in (UNDER_REVIEW, WAITING)
 
 
 UNDER_REVIEW = "its amendment is under review"
+WAITING = "its write-down or write-up waits for approval"
+"""Held for these reasons, work stays earned as it was."""
 
 
 def _day(books: Books, target: Target, on: date, dated: date | None) -> date:
@@ -106,7 +108,7 @@ def _targets(books: Books, book: ContractBook, on: date) -> dict[str, Target]:
 def _subject(book: ContractBook, key: str, on: date) -> tuple[ContractLine, date, Account] | None:
     """The line, work date and revenue account of an entry or milestone; None for what is not
     recognised here."""
-    work = book.works.get(key)
+    work = book.works.get(key) or book.recalled.get(key)
     if work is None:
         return _milestone(book, key, on)
     line = book.terms.line_for(book.terms.on(work.work_date), work)
