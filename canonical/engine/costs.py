@@ -90,7 +90,7 @@ def post_intercompany(books: Books, book: ContractBook, on: date) -> None:
     keys = {key for key, work in book.works.items() if work.entity}
     keys |= {key for key, progress in book.progress.items() if progress.intercompany}
     for key in sorted(keys):
-        work = book.works.get(key)
+        work = book.works.get(key) or book.recalled.get(key)
         if work is not None:
             _post_transfer(books, book, work, on)
 
@@ -104,7 +104,7 @@ def _post_transfer(books: Books, book: ContractBook, work: Work, on: date) -> No
     if work.entity in ("", biller):
         return
     progress = book.progress_of(work.id)
-    amount = transfer_amount(book, line, work)
+    amount = transfer_amount(book, line, work) if work.id in book.works else ZERO
     change = amount - progress.intercompany
     if not change:
         return

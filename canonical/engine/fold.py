@@ -83,7 +83,8 @@ def open_books(entities: Sequence[EntityTerms], versions: Sequence[ContractVersi
 def continue_story(
     books: Books, versions: Sequence[ContractVersion], events: Iterable[Event]
 ) -> None:
-    """Fold more events into books."""
+    """Fold more events into books. When a rule refuses one, the books are spoilt: keep those from
+    before, or use `after`."""
     steps = [_step(number, event) for number, event in enumerate(events)]
     steps += [
         Step(heard.start_of(version.effective_from), -number, EFFECT, version)
@@ -126,10 +127,13 @@ def _eve(step: Step) -> date:
     return day - timedelta(days=1) if step.kind == EFFECT else day
 
 
-def preview(books: Books, event: Event) -> Books:
-    """What a decision would do now, without doing it."""
+def after(books: Books, versions: Sequence[ContractVersion], events: Iterable[Event]) -> Books:
+    """The books as they would be after more events; those given stay as they are.
+
+    This is how a decision is previewed, and how one that a rule refuses leaves nothing behind.
+    """
     copied = deepcopy(books)
-    continue_story(copied, (), (event,))
+    continue_story(copied, versions, events)
     return copied
 
 
