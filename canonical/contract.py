@@ -61,13 +61,13 @@ class RateRow(Noun):
         return self.level.value, self.person, self.role
 
 
-def _refuse_overlaps(rows: tuple[RateRow, ...]) -> None:
+def _refuse_overlaps(line_id: str, rows: tuple[RateRow, ...]) -> None:
     ordered = sorted(rows, key=lambda row: (row.subject(), row.effective_from))
     for first, second in pairwise(ordered):
         open_ended = first.effective_to is None or second.effective_from <= first.effective_to
         if first.subject() == second.subject() and open_ended:
             raise ValueError(
-                f"rate rows {first.row} and {second.row} overlap for "
+                f"contract line {line_id}: rate rows {first.row} and {second.row} overlap for "
                 f"{f'role {first.role!r}' if first.role else f'person {first.person!r}'} "
                 f"on {second.effective_from}; end the first before the second begins"
             )
@@ -85,7 +85,7 @@ class TimeAndMaterialsLine(LineTerms):
 
     @model_validator(mode="after")
     def _rows_do_not_overlap(self) -> Self:
-        _refuse_overlaps(self.rates)
+        _refuse_overlaps(self.line_id, self.rates)
         return self
 
     def rate_for(self, role: str, work_date: date, item: str) -> RateRow:

@@ -63,8 +63,22 @@ def read_scenario(path: Path) -> Scenario:
     try:
         return Scenario.model_validate(document.value)
     except ValidationError as invalid:
-        errors = invalid.errors(include_url=False, include_input=False)
+        errors = _causes(invalid.errors(include_url=False, include_input=False))
         raise ScenarioInvalid(path, [_sentence(path, document, each) for each in errors]) from None
+
+
+def _causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without what only follows: a list whose items are refused is not "too short" as well."""
+    return [
+        each
+        for each in errors
+        if each["type"] != "too_short"
+        or not any(_is_within(other["loc"], each["loc"]) for other in errors)
+    ]
+
+
+def _is_within(inner: Sequence[int | str], outer: Sequence[int | str]) -> bool:
+    return len(inner) > len(outer) and tuple(inner[: len(outer)]) == tuple(outer)
 
 
 def _parse(path: Path) -> PlainYaml:
@@ -85,21 +99,22 @@ def _parse(path: Path) -> PlainYaml:
 
 
 def _sentence(path: Path, document: PlainYaml, error: ErrorDetails) -> str:
-    location = _written(document.value, error["loc"])
+    location = _written(document.value, error["loc"], is_missing=error["type"] == "missing")
     field = ".".join(str(part) for part in location)
     reason = error["msg"].removeprefix("Value error, ")
     place = f"{path}:{document.line(location)}: {field}" if field else str(path)
     return f"{place}: {reason}. {_expected(error)}".rstrip()
 
 
-def _written(value: object, location: Sequence[int | str]) -> list[int | str]:
-    """The location without what stands for a kind of line; the last part may be missing."""
+def _written(value: object, location: Sequence[int | str], *, is_missing: bool) -> list[int | str]:
+    """The location without what is not in the file: the kind of a line, the number of the only
+    row, written without a list. A missing field is named last."""
     found: list[int | str] = []
     for number, part in enumerate(location):
         child = _child(value, part)
         is_last = number == len(location) - 1
-        if child is None and not (is_last and isinstance(part, str) and isinstance(value, dict)):
-            continue  # a kind of line, or the number of the only row, written without a list
+        if child is None and not (is_last and is_missing):
+            continue
         found.append(part)
         value = child
     return found

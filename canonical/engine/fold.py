@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, cast
 
@@ -19,6 +18,7 @@ from canonical.engine.adjusting import write
 from canonical.engine.amending import amend, review, take_effect
 from canonical.engine.books import Books, new_books
 from canonical.engine.contracts import check_version
+from canonical.engine.copying import copied
 from canonical.engine.costs import post_claims, post_intercompany
 from canonical.engine.decisions import (
     close_contract,
@@ -132,9 +132,9 @@ def after(books: Books, versions: Sequence[ContractVersion], events: Iterable[Ev
 
     This is how a decision is previewed, and how one that a rule refuses leaves nothing behind.
     """
-    copied = deepcopy(books)
-    continue_story(copied, versions, events)
-    return copied
+    later = copied(books)
+    continue_story(later, versions, events)
+    return later
 
 
 def _hear(books: Books, waiting: list[Step], today: date) -> None:

@@ -34,6 +34,11 @@ def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, dict) else value
 
 
+def _one_or_many_of(kind: type[Noun]) -> BeforeValidator:
+    """One row may be written without a list; the JSON Schema says so."""
+    return BeforeValidator(_one_or_many, json_schema_input_type=kind | tuple[kind, ...])  # type: ignore[valid-type]  # a type made at run time
+
+
 class Time(Noun):
     """Hours of one person on one day."""
 
@@ -158,7 +163,7 @@ class Payment(Noun):
     currency: Currency | None = None
     invoice: str = ""
     """Short for one entry in `apply`."""
-    apply: Annotated[tuple[Applied, ...], BeforeValidator(_one_or_many)] = ()
+    apply: Annotated[tuple[Applied, ...], _one_or_many_of(Applied)] = ()
     deductions: tuple[Deduction, ...] = ()
     """Of the one `invoice`."""
     entity: str = ""
@@ -345,9 +350,9 @@ class Event(Noun):
     arrives: Moment | None = None
     """When a delivery reached the books; empty: on its business date."""
     # deliveries
-    time: Annotated[tuple[Time, ...], BeforeValidator(_one_or_many)] | None = None
-    submitted: Annotated[tuple[Time, ...], BeforeValidator(_one_or_many)] | None = None
-    expense: Annotated[tuple[Expense, ...], BeforeValidator(_one_or_many)] | None = None
+    time: Annotated[tuple[Time, ...], _one_or_many_of(Time)] | None = None
+    submitted: Annotated[tuple[Time, ...], _one_or_many_of(Time)] | None = None
+    expense: Annotated[tuple[Expense, ...], _one_or_many_of(Expense)] | None = None
     recall: Recall | None = None
     acceptance: Acceptance | None = None
     progress: ProgressReport | None = None
