@@ -15,11 +15,11 @@ from canonical.engine.charging import look, priced
 from canonical.engine.closing import bring_to, revenue_to_date
 from canonical.engine.contracts import check_version
 from canonical.engine.crediting import CreditTerms, Left, Slice, credit, left_of, whole
-from canonical.engine.drafting import drafts_of
+from canonical.engine.drafting import by_document, drafts_of
 from canonical.engine.issuing import issue
 from canonical.engine.recognition import UNDER_REVIEW, is_ours, recognise
 from canonical.engine.rows import TransactionKind
-from canonical.engine.running import draw_up_and_store, named
+from canonical.engine.running import draw_up_and_store
 from canonical.engine.story import Amendment
 from canonical.errors import RuleViolation
 from canonical.money import minor_unit, round_half_up
@@ -242,10 +242,11 @@ def _rebill(
         for each in found.charges
         if each[1].price.work.id in sources and each[1].customer == original.customer
     ]
-    for number, (key, drafts) in enumerate(drafts_of(charges, {}).items(), start=1):
+    for number, (key, group) in enumerate(by_document(charges).items(), start=1):
         mine = name if number == 1 else f"{name}-{number}"
+        drafts = drafts_of(group, mine)
         document = draw_up_and_store(
-            books, key, named(drafts, mine), mine, on, original.through, rebills=invoice
+            books, key, drafts, mine, on, original.through, rebills=invoice
         )
         issue(books, document)
 

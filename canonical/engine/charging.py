@@ -28,12 +28,25 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 
 
+class Frame(NamedTuple):
+    """What all prices of one version have in common, found once per look."""
+
+    version: ContractVersion
+    payers: tuple[Payer, ...]
+    weights: tuple[Decimal, ...]
+    step: Decimal
+    """The minor unit of the invoice's currency."""
+    contract_step: Decimal
+    fx: Decimal | None
+    """Invoice currency per unit of contract currency; None: they are the same."""
+
+
 class Pricing(NamedTuple):
-    """A price with the line and the version that set it."""
+    """A price with the line and the frame of the version that set it."""
 
     price: Price
     line: ContractLine
-    version: ContractVersion
+    frame: Frame
 
 
 @dataclass(slots=True)
@@ -47,6 +60,7 @@ class Look:
     """The day's rate from one currency into another."""
     charges: list[tuple[ContractBook, Charge]] = field(default_factory=list)
     held: list[tuple[ContractBook, Held]] = field(default_factory=list)
+    frames: dict[tuple[str, int], Frame] = field(default_factory=dict)
 
 
 def look(
@@ -94,7 +108,7 @@ def _works(book: ContractBook, take: Callable[[Work], bool], found: Look) -> lis
     overtime."""
     groups: dict[tuple[int, str], tuple[ContractVersion, ContractLine, list[Work]]] = {}
     for work in book.works.values():
-        if not take(work) or not work.billable:
+        if not take(work):
             continue
         version = book.terms.on(work.work_date)
         line = book.terms.line_for(version, work)
@@ -102,14 +116,41 @@ def _works(book: ContractBook, take: Callable[[Work], bool], found: Look) -> lis
             _hold_whole(found, book, work, "no contract line takes it")
         elif not isinstance(line, FixedFeeLine):
             key = (version.version, line.line_id)
-            groups.setdefault(key, (version, line, []))[2].append(work)
-    return [
-        Pricing(price, line, version)
-        for version, line, works in groups.values()
-        for price in work_rules()[line.method].prices(
-            line, version, _in_order(book, _offered(book, line, works, found))
+            group = groups.get(key)
+            if group is None:
+                group = groups[key] = (version, line, [])
+            group[2].append(work)
+    pricings: list[Pricing] = []
+    for version, line, works in groups.values():
+        frame = _frame(found, book, version)
+        offered = _in_order(book, _offered(book, line, works, found))
+        prices = work_rules()[line.method].prices(line, version, offered)
+        pricings += [Pricing(price, line, frame) for price in prices]
+    return pricings
+
+
+def _frame(found: Look, book: ContractBook, version: ContractVersion) -> Frame:
+    key = (book.terms.id, version.version)
+    frame = found.frames.get(key)
+    if frame is None:
+        payers = book.terms.payers(version)
+        frame = found.frames[key] = Frame(
+            version,
+            payers,
+            tuple(payer.share for payer in payers),
+            minor_unit(version.invoice_currency or version.currency),
+            minor_unit(version.currency),
+            _exchange(found, version),
         )
-    ]
+    return frame
+
+
+def _exchange(found: Look, version: ContractVersion) -> Decimal | None:
+    if version.invoice_currency is None or version.invoice_currency == version.currency:
+        return None
+    if version.invoice_rate is not None:
+        return version.invoice_rate
+    return found.exchange(version.currency, version.invoice_currency)
 
 
 def _in_order(book: ContractBook, works: list[Work]) -> list[Work]:
@@ -144,8 +185,9 @@ def _fees(book: ContractBook, through: date, found: Look) -> list[Pricing]:
     """Fees as prices of one unit, so that shares and limits treat them like work."""
     version = book.terms.at(found.run_on)
     facts = LineFacts(through, book.closed_on, book.acceptances)
+    frame = _frame(found, book, version)
     return [
-        Pricing(_fee_price(book, line, fee), line, version)
+        Pricing(_fee_price(book, line, fee), line, frame)
         for line in version.lines
         if (rule := fee_rules().get(line.method)) is not None
         for fee in rule.fees(line, facts)
@@ -166,42 +208,40 @@ def _fee_price(book: ContractBook, line: ContractLine, fee: Fee) -> Price:
 
 
 def _charge(found: Look, book: ContractBook, pricing: Pricing) -> None:
-    price, version = pricing.price, pricing.version
-    payers = book.terms.payers(version)
-    left = _left(found, book, pricing, payers)
-    quantity = left[0].quantity if len(left) == 1 else sum((each.quantity for each in left), ZERO)
-    if not quantity:
+    price, frame = pricing.price, pricing.frame
+    left = _left(book, pricing)
+    whole = _sum(left)
+    if not whole.quantity:
         return
-    amount = left[0].amount if len(left) == 1 else sum((each.amount for each in left), ZERO)
-    reason = book.flagged.get(price.work.id) or _missing_order(version, price.work)
+    reason = book.flagged.get(price.work.id) or _missing_order(frame.version, price.work)
     if reason:
-        found.held.append((book, Held(price, quantity, amount, reason)))
+        found.held.append((book, Held(price, whole.quantity, whole.amount, reason)))
         return
     limits = _limits(found.run_on, book.terms, pricing)
     if not limits:
-        _keep(found, book, pricing, payers, left, left, limits)
-        return
-    _charge_within(found, book, pricing, payers, left, limits)
+        _keep(found, book, pricing, left, limits)
+    else:
+        _charge_within(found, book, pricing, left, whole, limits)
 
 
-def _left(
-    found: Look, book: ContractBook, pricing: Pricing, payers: tuple[Payer, ...]
-) -> list[Taken]:
+def _left(book: ContractBook, pricing: Pricing) -> list[Taken]:
     """Each payer's share of the portion, less what of it is taken."""
-    price, version = pricing.price, pricing.version
-    step = minor_unit(version.invoice_currency or version.currency)
-    fx = _exchange(found, book, version)
-    amount = round_half_up(price.quantity * price.rate * fx, step)
-    measure = amount
-    if version.invoice_currency is not None:
-        measure = round_half_up(price.quantity * price.rate, minor_unit(version.currency))
+    price, frame = pricing.price, pricing.frame
+    exact = price.quantity * price.rate
+    measure = round_half_up(exact, frame.contract_step)
+    amount = measure
+    if frame.fx is not None:
+        amount = round_half_up(exact * frame.fx, frame.step)
     progress = book.progress.get(price.work.id)
-    if len(payers) == 1:
+    if len(frame.payers) == 1:
         whole = Taken(price.quantity, amount, measure)
-        return [_less(whole, progress, price.portion, payers[0].customer)]
-    weights = [payer.share for payer in payers]
-    parts = shares(price.quantity, amount, weights, step)
-    measures = shares(price.quantity, measure, weights, minor_unit(version.currency))
+        if progress is None:
+            return [whole]
+        return [_less(whole, progress, price.portion, frame.payers[0].customer)]
+    parts = shares(price.quantity, amount, frame.weights, frame.step)
+    measures = parts
+    if frame.fx is not None:
+        measures = shares(price.quantity, measure, frame.weights, frame.contract_step)
     return [
         _less(
             Taken(part.quantity, part.amount, counted.amount),
@@ -209,7 +249,7 @@ def _left(
             price.portion,
             payer.customer,
         )
-        for part, counted, payer in zip(parts, measures, payers, strict=True)
+        for part, counted, payer in zip(parts, measures, frame.payers, strict=True)
     ]
 
 
@@ -222,14 +262,6 @@ def _less(whole: Taken, progress: Progress | None, portion: int, customer: str) 
         max(whole.amount - taken.amount, ZERO),
         max(whole.measure - taken.measure, ZERO),
     )
-
-
-def _exchange(found: Look, book: ContractBook, version: ContractVersion) -> Decimal:
-    if version.invoice_currency is None or version.invoice_currency == version.currency:
-        return ONE
-    if version.invoice_rate is not None:
-        return version.invoice_rate
-    return found.exchange(version.currency, version.invoice_currency)
 
 
 def _missing_order(version: ContractVersion, work: Work) -> str:
@@ -252,54 +284,40 @@ def _charge_within(
     found: Look,
     book: ContractBook,
     pricing: Pricing,
-    payers: tuple[Payer, ...],
     left: list[Taken],
+    whole: Taken,
     limits: tuple[Limit, ...],
 ) -> None:
-    price, version = pricing.price, pricing.version
-    whole = _sum(left)
-    step = minor_unit(version.currency)
+    price, step = pricing.price, pricing.frame.contract_step
     unit_price = price.rate
     if whole.measure != round_half_up(whole.quantity * price.rate, step):
         unit_price = whole.measure / whole.quantity
     fits = cut(whole.quantity, whole.measure, unit_price, limits, found.consumed, step)
     if not fits.cap_id:
-        _keep(found, book, pricing, payers, left, left, limits)
+        _keep(found, book, pricing, left, limits)
         return
-    parts = _parts_within(found, book, pricing, payers, left, whole, fits)
+    parts = _parts_within(pricing.frame, left, whole, fits)
     if fits.quantity:
-        _keep(found, book, pricing, payers, left, parts, limits)
+        _keep(found, book, pricing, parts, limits)
     billed = _sum(parts)
     rest_quantity, rest = whole.quantity - billed.quantity, whole.amount - billed.amount
     found.held.append((book, Held(price, rest_quantity, rest, "over the cap", fits.cap_id)))
 
 
-def _parts_within(
-    found: Look,
-    book: ContractBook,
-    pricing: Pricing,
-    payers: tuple[Payer, ...],
-    left: list[Taken],
-    whole: Taken,
-    fits: Cut,
-) -> list[Taken]:
+def _parts_within(frame: Frame, left: list[Taken], whole: Taken, fits: Cut) -> list[Taken]:
     """What fits, in invoice currency, split among the payers."""
-    version = pricing.version
     if not fits.quantity:
         return [Taken()] * len(left)
-    step = minor_unit(version.invoice_currency or version.currency)
     amount = fits.amount
-    if version.invoice_currency is not None:
-        fx = _exchange(found, book, version)
-        amount = min(round_half_up(fits.amount * fx, step), whole.amount)
+    if frame.fx is not None:
+        amount = min(round_half_up(fits.amount * frame.fx, frame.step), whole.amount)
     if len(left) == 1:
         return [Taken(fits.quantity, amount, fits.amount)]
-    weights = [payer.share for payer in payers]
     most = [Share(each.quantity, each.amount) for each in left]
     most_counted = [Share(each.quantity, each.measure) for each in left]
-    parts = rest_shares(fits.quantity, amount, weights, most, step)
+    parts = rest_shares(fits.quantity, amount, frame.weights, most, frame.step)
     counted = rest_shares(
-        fits.quantity, fits.amount, weights, most_counted, minor_unit(version.currency)
+        fits.quantity, fits.amount, frame.weights, most_counted, frame.contract_step
     )
     return [
         Taken(part.quantity, part.amount, measure.amount)
@@ -321,25 +339,18 @@ def _keep(
     found: Look,
     book: ContractBook,
     pricing: Pricing,
-    payers: tuple[Payer, ...],
-    left: list[Taken],
     parts: list[Taken],
     limits: tuple[Limit, ...],
 ) -> None:
     """Make the charges, and count them against their limits."""
-    for payer, part in zip(payers, parts, strict=True):
+    price, line_id = pricing.price, pricing.line.line_id
+    for payer, part in zip(pricing.frame.payers, parts, strict=True):
         if not part.quantity:
             continue
         for limit in limits:
             used = consumption(part.quantity, part.measure, limit)
             found.consumed[limit.key] = found.consumed.get(limit.key, ZERO) + used
         charge = Charge(
-            pricing.price,
-            pricing.line.line_id,
-            payer.customer,
-            part.quantity,
-            part.amount,
-            part.measure,
-            limits,
+            price, line_id, payer.customer, part.quantity, part.amount, part.measure, limits
         )
         found.charges.append((book, charge))

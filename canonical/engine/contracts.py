@@ -32,6 +32,8 @@ class Terms:
         self._on: dict[date, ContractVersion] = {}
         self._limits: dict[tuple[str, ChargeKind, date, date], tuple[Limit, ...]] = {}
         self._payers: dict[int, tuple[Payer, ...]] = {}
+        self._takers: dict[tuple[int, ChargeKind], ContractLine | None] = {}
+        self._lines: dict[tuple[str, date], ContractLine] = {}
 
     def with_version(self, version: ContractVersion) -> Terms:
         return Terms((*self.versions, version))
@@ -60,10 +62,24 @@ class Terms:
                 f"entry {work.id} names contract line {work.line!r}, which contract {self.id} does "
                 f"not have on {work.work_date}"
             )
-        methods = _TAKES[work.kind]
-        return next((line for line in version.lines if line.method in methods), None)
+        key = (version.version, work.kind)
+        if key not in self._takers:
+            methods = _TAKES[work.kind]
+            taker = next((line for line in version.lines if line.method in methods), None)
+            self._takers[key] = taker
+        return self._takers[key]
 
     def line(self, line_id: str, day: date) -> ContractLine:
+        """A line by its id, in the version of a day or, failing that, in the newest that has it.
+
+        Raises RuleViolation when no version has it.
+        """
+        found = self._lines.get((line_id, day))
+        if found is None:
+            found = self._lines[(line_id, day)] = self._find_line(line_id, day)
+        return found
+
+    def _find_line(self, line_id: str, day: date) -> ContractLine:
         for version in (self.at(day), *reversed(self.versions)):
             for line in version.lines:
                 if line.line_id == line_id:

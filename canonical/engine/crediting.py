@@ -21,7 +21,6 @@ from canonical.engine.rows import (
     Document,
     DocumentLine,
     DocumentType,
-    Status,
     Transaction,
     TransactionKind,
 )
@@ -240,7 +239,6 @@ def _credit_row(each: Slice, net: Decimal, row_id: str, terms: CreditTerms) -> T
         unrounded=-each.amount,
         credit_to=terms.account or row.credit_to,
         limits=tuple(used.items()),
-        status=Status.CREDITED,
         credits=row.id,
         concession=not terms.comes_back,
     )

@@ -14,7 +14,7 @@ from canonical.engine.issuing import issue
 from canonical.engine.receivables import write_off
 from canonical.engine.recognition import recognise
 from canonical.engine.retainers import close_retainers, settle_retainers
-from canonical.engine.rows import Status, Transaction, TransactionKind
+from canonical.engine.rows import Transaction, TransactionKind
 from canonical.engine.running import draw_up_and_store
 from canonical.engine.story import (
     ContractClose,
@@ -185,7 +185,6 @@ def _release(row: Transaction, name: str, number: int, on: date, event: Retentio
         net=kept,
         measure=kept,
         unrounded=kept,
-        status=Status.DRAFT,
         credits="",
         service_period=row.service_period,
     )

@@ -50,7 +50,8 @@ def draw_up(heading: Heading, drafts: Sequence[Draft]) -> tuple[Document, list[T
     step = minor_unit(currency)
     discounted = _discounted(heading, drafts, step)
     groups = _grouped(heading.version, discounted)
-    keys = [_tax_key(heading, group[0].transaction, discounted) for group in groups]
+    tax_keys = _tax_keys(heading, discounted)
+    keys = [tax_keys[group[0].transaction.tax_code] for group in groups]
     prices = [sum((each.transaction.net for each in group), ZERO) for group in groups]
     taxed = tax_document(
         [PricedLine(price, key) for price, key in zip(prices, keys, strict=True)],
@@ -177,6 +178,15 @@ def _with_nets(
         return [members[0]._replace(net=net)]
     nets = allocate(net, [each.net for each in members], step)
     return [each._replace(net=part) for each, part in zip(members, nets, strict=True)]
+
+
+def _tax_keys(heading: Heading, drafts: Sequence[Draft]) -> dict[str, TaxKey | None]:
+    """The tax row of each tax code on the document."""
+    found: dict[str, TaxKey | None] = {}
+    for draft in drafts:
+        if draft.transaction.tax_code not in found:
+            found[draft.transaction.tax_code] = _tax_key(heading, draft.transaction, drafts)
+    return found
 
 
 def _tax_key(heading: Heading, transaction: Transaction, drafts: Sequence[Draft]) -> TaxKey | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from canonical.contract import ContractLine, ContractVersion, ExpensesLine
 from canonical.engine.books import ContractBook
 from canonical.engine.documents import AGENT, UNTAXED, Draft
-from canonical.engine.rows import Charge, Status, Transaction, TransactionKind
+from canonical.engine.rows import Charge, Transaction, TransactionKind
 from canonical.ledger.accounts import Account
 from canonical.money import minor_unit
 from canonical.periods import period_of
@@ -36,26 +37,59 @@ class DocumentKey(NamedTuple):
     currency: str
 
 
-def drafts_of(
-    charges: Iterable[tuple[ContractBook, Charge]], names: dict[DocumentKey, str]
-) -> dict[DocumentKey, list[Draft]]:
-    """Drafts by document, fees before work; `names` gives each document's id."""
-    found: dict[DocumentKey, list[Draft]] = {}
-    for book, charge in sorted(charges, key=_fees_first):
-        version = book.terms.on(charge.price.work.work_date)
-        line = book.terms.line(charge.line_id, charge.price.work.work_date)
-        key = document_key(book, line, version, charge.customer)
-        mine = found.setdefault(key, [])
-        mine.append(_draft(charge, line, version, key, names, len(mine) + 1))
-        if isinstance(line, MilestonesLine):
-            below = _retention(mine[-1].transaction, line, len(mine) + 1)
-            if below is not None:
-                mine.append(below)
+class Column(NamedTuple):
+    """What all charges of one line, version, payer and kind have in common."""
+
+    key: DocumentKey
+    line: ContractLine
+    version: ContractVersion
+    kind: TransactionKind
+    tax_code: str
+    credit_to: Account | None
+
+
+Group = list[tuple[Column, Charge]]
+
+
+def by_document(charges: Iterable[tuple[ContractBook, Charge]]) -> dict[DocumentKey, Group]:
+    """Charges by the document they go on, fees before work."""
+    columns: dict[tuple[object, ...], Column] = {}
+    fees: list[tuple[Column, Charge]] = []
+    rest: list[tuple[Column, Charge]] = []
+    for book, charge in charges:
+        work = charge.price.work
+        version = book.terms.on(work.work_date)
+        is_agent = work.expense is not None and work.expense.disbursement
+        same = (
+            book.terms.id,
+            version.version,
+            charge.line_id,
+            charge.customer,
+            work.kind,
+            is_agent,
+        )
+        column = columns.get(same)
+        if column is None:
+            column = columns[same] = _column(book, charge, version)
+        (fees if work.kind is ChargeKind.FEE else rest).append((column, charge))
+    found: dict[DocumentKey, Group] = {}
+    for each in (*fees, *rest):
+        found.setdefault(each[0].key, []).append(each)
     return found
 
 
-def _fees_first(each: tuple[ContractBook, Charge]) -> bool:
-    return each[1].price.work.kind is not ChargeKind.FEE
+def _column(book: ContractBook, charge: Charge, version: ContractVersion) -> Column:
+    work = charge.price.work
+    line = book.terms.line(charge.line_id, work.work_date)
+    kind = kind_of(work, line)
+    return Column(
+        document_key(book, line, version, charge.customer),
+        line,
+        version,
+        kind,
+        tax_code(line, version, charge.customer, kind),
+        credit_to(line, kind),
+    )
 
 
 def document_key(
@@ -69,17 +103,24 @@ def document_key(
     )
 
 
-def _draft(
-    charge: Charge,
-    line: ContractLine,
-    version: ContractVersion,
-    key: DocumentKey,
-    names: dict[DocumentKey, str],
-    number: int,
-) -> Draft:
-    price, work = charge.price, charge.price.work
-    document = names.get(key, "")
-    kind = kind_of(work, line)
+def drafts_of(group: Group, document: str) -> list[Draft]:
+    """The transactions of one document."""
+    found: list[Draft] = []
+    for column, charge in group:
+        found.append(_draft(column, charge, document, len(found) + 1))
+        if isinstance(column.line, MilestonesLine):
+            below = _retention(found[-1].transaction, column.line, len(found) + 1)
+            if below is not None:
+                found.append(below)
+    return found
+
+
+_service_period = lru_cache(maxsize=4_096)(period_of)
+
+
+def _draft(column: Column, charge: Charge, document: str, number: int) -> Draft:
+    price, version, key = charge.price, column.version, column.key
+    work = price.work
     unrounded = charge.quantity * price.rate
     if version.invoice_rate is not None:
         unrounded *= version.invoice_rate
@@ -88,10 +129,10 @@ def _draft(
         document=document,
         contract=key.contract,
         version=version.version,
-        line_id=line.line_id,
+        line_id=charge.line_id,
         entity=key.entity,
         customer=charge.customer,
-        kind=kind,
+        kind=column.kind,
         source=work.id,
         portion=price.portion,
         work_date=work.work_date,
@@ -108,14 +149,17 @@ def _draft(
         rate_currency=version.currency,
         fx=version.invoice_rate,
         unrounded=unrounded,
-        tax_code=tax_code(line, version, charge.customer, kind),
-        credit_to=credit_to(line, kind),
+        tax_code=column.tax_code,
+        credit_to=column.credit_to,
         limits=tuple(
-            (limit.key, consumption(charge.quantity, charge.measure, limit))
-            for limit in charge.limits
-        ),
-        status=Status.DRAFT,
-        service_period=period_of(work.work_date),
+            [
+                (limit.key, consumption(charge.quantity, charge.measure, limit))
+                for limit in charge.limits
+            ]
+        )
+        if charge.limits
+        else (),
+        service_period=_service_period(work.work_date),
     )
     return Draft(transaction, (work.person, work.task or price.description, work.role))
 

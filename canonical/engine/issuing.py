@@ -18,7 +18,7 @@ from canonical.engine.posting import (
 )
 from canonical.engine.receivables import apply_freed_cash, note_standing
 from canonical.engine.revaluation import reverse_revaluation
-from canonical.engine.rows import Document, Status, Transaction
+from canonical.engine.rows import Document, Transaction
 from canonical.ledger.accounts import Account
 from canonical.ledger.entity import EntityTerms
 from canonical.ledger.journal import JournalLine
@@ -56,8 +56,6 @@ def issue(books: Books, document: Document) -> None:
     if moved is not None:
         reclassify(books, entity, document.contract, document.currency, moved)
     books.documents[document.id] = replace(document, posted=True)
-    for each in transactions:
-        books.transactions[each.id] = each._replace(status=Status.BILLED)
     item = OpenItem(document.gross, gross, rate)
     books.receivables[document.id] = Receivable(item=item, gross=document.gross)
     note_standing(books, document.id, on)

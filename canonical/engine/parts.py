@@ -9,7 +9,7 @@ from decimal import Decimal
 from canonical.engine.books import Books, ContractBook
 from canonical.engine.charging import Look
 from canonical.engine.recognition import survey
-from canonical.engine.rows import Part, PartState, Status
+from canonical.engine.rows import Part, PartState
 from canonical.rules.pricing import Work
 from canonical.terms.lines import FixedFeeLine
 
@@ -38,7 +38,8 @@ def _settled(books: Books, book: ContractBook) -> dict[str, Settled]:
     for row in books.transactions.values():
         if row.contract != book.terms.id or row.source not in book.works:
             continue
-        state = PartState.ON_DRAFT if row.status is Status.DRAFT else PartState.BILLED
+        is_posted = books.documents[row.document].posted
+        state = PartState.BILLED if is_posted else PartState.ON_DRAFT
         _add(sums[row.source][state], row.quantity, row.amount)
         if row.concession:
             _add(sums[row.source][PartState.CONCEDED], -row.quantity, -row.amount)

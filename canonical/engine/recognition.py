@@ -17,7 +17,7 @@ from canonical.contract import ContractLine
 from canonical.engine.books import Books, ContractBook, Progress
 from canonical.engine.charging import Look, look
 from canonical.engine.documents import Heading, draw_up
-from canonical.engine.drafting import DocumentKey, drafts_of
+from canonical.engine.drafting import by_document, drafts_of
 from canonical.engine.posting import accrual_day, first_open, open_day, revenue
 from canonical.engine.rows import Charge
 from canonical.ledger.accounts import Account
@@ -151,9 +151,9 @@ def open_nets(books: Books, book: ContractBook, on: date) -> dict[str, Decimal]:
 def _net_of_documents(
     books: Books, book: ContractBook, charges: list[tuple[ContractBook, Charge]], on: date
 ) -> dict[str, Decimal]:
-    names: dict[DocumentKey, str] = {}
     nets: dict[str, Decimal] = {}
-    for key, drafts in drafts_of(charges, names).items():
+    for key, group in by_document(charges).items():
+        drafts = drafts_of(group, "")
         entity, version = books.entity(key.entity), book.terms.at(on)
         heading = Heading("", entity, key.customer, version, on, on)
         for row in draw_up(heading, drafts)[1]:
@@ -186,6 +186,8 @@ def survey(books: Books, book: ContractBook, on: date, *, whole: bool = False) -
 
 def is_ours(books: Books, work: Work) -> bool:
     """Whether a work is ours to bill: it may have been billed elsewhere before the go-live."""
+    if not work.billable:
+        return False
     version = books.contracts[work.contract].terms.on(work.work_date)
-    go_live = books.entity(version.legal_entity).go_live
-    return work.billable and (go_live is None or work.work_date >= go_live)
+    go_live = books.entities[version.legal_entity].go_live
+    return go_live is None or work.work_date >= go_live

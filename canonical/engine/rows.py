@@ -79,12 +79,6 @@ class TransactionKind(StrEnum):
     DISCOUNT = "early_payment_discount"
 
 
-class Status(StrEnum):
-    DRAFT = "draft"
-    BILLED = "billed"
-    CREDITED = "credited"
-
-
 class Transaction(NamedTuple):
     """One billing transaction. Immutable; a credit is another one that names it."""
 
@@ -121,7 +115,6 @@ class Transaction(NamedTuple):
     """Where billing credits it; empty: the contract position."""
     limits: tuple[tuple[str, Decimal], ...]
     """What it consumes of each limit, by the limit's key."""
-    status: Status
     credits: str = ""
     """The transaction that this one credits."""
     concession: bool = False

@@ -10,11 +10,11 @@ from decimal import Decimal
 from canonical.engine.books import Books, ContractBook
 from canonical.engine.charging import Look, look
 from canonical.engine.documents import Draft, Heading, draw_up, register, store
-from canonical.engine.drafting import DocumentKey, drafts_of
+from canonical.engine.drafting import DocumentKey, by_document, drafts_of
 from canonical.engine.issuing import issue
 from canonical.engine.recognition import is_ours
 from canonical.engine.retainers import settle_retainers
-from canonical.engine.rows import Case, Document, DocumentType, Status, Transaction
+from canonical.engine.rows import Case, Document, DocumentType
 from canonical.engine.story import Cutoff, Moment
 from canonical.errors import RuleViolation
 from canonical.ledger.entity import Owner
@@ -74,21 +74,14 @@ def _takes(books: Books, through: date, approved_by: datetime) -> Callable[[Work
 
 
 def _draw_up(books: Books, cutoff: Cutoff, found: Look, on: date, through: date) -> list[Document]:
-    nameless = drafts_of(found.charges, {})
+    groups = by_document(found.charges)
     names = {
-        key: _name(books, cutoff, key, number, len(nameless), through)
-        for number, key in enumerate(nameless, start=1)
+        key: _name(books, cutoff, key, number, len(groups), through)
+        for number, key in enumerate(groups, start=1)
     }
     return [
-        draw_up_and_store(books, key, named(drafts, names[key]), names[key], on, through)
-        for key, drafts in nameless.items()
-    ]
-
-
-def named(drafts: list[Draft], name: str) -> list[Draft]:
-    return [
-        draft._replace(transaction=draft.transaction._replace(id=f"{name}#{number}", document=name))
-        for number, draft in enumerate(drafts, start=1)
+        draw_up_and_store(books, key, drafts_of(group, names[key]), names[key], on, through)
+        for key, group in groups.items()
     ]
 
 
@@ -200,11 +193,5 @@ def discard_draft(books: Books, name: str) -> None:
     if document.posted:
         raise RuleViolation(f"invoice {name} is posted; credit it instead of discarding it")
     for row_id in books.of_document.pop(name):
-        register(books, _drafted(books.transactions.pop(row_id)), -1)
+        register(books, books.transactions.pop(row_id), -1)
     del books.documents[name]
-
-
-def _drafted(row: Transaction) -> Transaction:
-    if row.status is not Status.DRAFT:
-        raise AssertionError(f"{row.id} is on a draft and not a draft itself")
-    return row

@@ -21,29 +21,24 @@ class Resolved(NamedTuple):
 
 
 class RateBook:
-    """The rate rows of one contract line, asked once per person, role and WORK date."""
+    """The rate rows of one contract line, sorted once for each person and role."""
 
     def __init__(self, line_id: str, rows: Sequence[RateRow]) -> None:
         self._line_id = line_id
         self._rows = sorted(rows, key=lambda row: (_STRENGTH[row.level], not row.role))
-        self._known: dict[tuple[str, str, date], Resolved] = {}
+        self._of: dict[tuple[str, str], list[RateRow]] = {}
 
     def resolve(self, person: str, role: str, work_date: date, item: str) -> Resolved:
-        """Raises RateMissing, which names line, role, date and item."""
-        key = (person, role, work_date)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._find(person, role, work_date, item)
-        return found
-
-    def _find(self, person: str, role: str, work_date: date, item: str) -> Resolved:
-        fitting = [
-            row
-            for row in self._rows
-            if row.in_force(work_date) and row.person in ("", person) and row.role in ("", role)
-        ]
-        if not fitting:
+        """The row by WORK date. Raises RateMissing, which names line, role, date and item."""
+        rows = self._of.get((person, role))
+        if rows is None:
+            rows = self._of[(person, role)] = self._fitting(person, role)
+        found = [row for row in rows if row.in_force(work_date)]
+        if not found:
             raise RateMissing(
                 line_id=self._line_id, role=role or "(none)", work_date=work_date, item=item
             )
-        return Resolved(fitting[0], tuple(fitting[1:]))
+        return Resolved(found[0], tuple(found[1:]) if len(found) > 1 else ())
+
+    def _fitting(self, person: str, role: str) -> list[RateRow]:
+        return [row for row in self._rows if row.person in ("", person) and row.role in ("", role)]

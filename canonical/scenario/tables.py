@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from canonical.engine.books import Books
 from canonical.engine.parts import parts_of
-from canonical.engine.rows import Realisation, Transaction
+from canonical.engine.rows import Document, Realisation, Transaction
 from canonical.ledger.accounts import Account
 from canonical.money import minor_unit, round_half_up
 from canonical.rules import work_rules
@@ -87,10 +87,16 @@ def _transaction(books: Books, row: Transaction) -> Row:
         "rate_currency": row.rate_currency,
         "fx": row.fx,
         "unrounded": row.unrounded,
-        "status": row.status.value,
+        "status": _status(row, document),
         "posting_period": recognised or f"{document.on:%Y-%m}",
         "service_period": row.service_period,
     }
+
+
+def _status(row: Transaction, document: Document) -> str:
+    if row.credits:
+        return "credited"
+    return "billed" if document.posted else "draft"
 
 
 def _invoices(books: Books) -> list[Row]:
