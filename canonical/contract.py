@@ -15,6 +15,15 @@ from canonical.client import NET_DAYS_MAX
 from canonical.errors import RateMissing, RuleViolation
 from canonical.ids import ClientId, ContractId, EngagementId
 from canonical.money import Currency
+from canonical.terms.lines import (
+    Ceiling,
+    FixedFeeLine,
+    LineTerms,
+    MilestonesLine,
+    RetainerLine,
+    UnitRate,
+)
+from canonical.terms.policies import BillingPolicies, RateLevel, RevenueTiming
 
 RATE_DIGITS_MAX, RATE_DECIMALS = 14, 4
 MARKUP_PERCENT_MAX = 1_000
@@ -27,6 +36,10 @@ class RateRow(Noun):
     row: str
     """The row's name in explanations, e.g. `rates#2`."""
     role: str
+    """Empty on a row of a person (any role) and on a default row."""
+    level: RateLevel = RateLevel.CONTRACT_ROLE
+    person: str = ""
+    """For the level `person` only."""
     rate: Decimal = Field(ge=0, max_digits=RATE_DIGITS_MAX, decimal_places=RATE_DECIMALS)
     effective_from: date
     effective_to: date | None = None
@@ -40,33 +53,51 @@ class RateRow(Noun):
             )
         return self
 
+    @model_validator(mode="after")
+    def _level_has_its_subject(self) -> Self:
+        if (self.level is RateLevel.PERSON) != bool(self.person):
+            raise ValueError(f"rate row {self.row}: only the level `person` names a person, always")
+        if not self.role and self.level not in (RateLevel.PERSON, RateLevel.DEFAULT):
+            raise ValueError(f"rate row {self.row} of level {self.level} needs a role")
+        return self
+
     def covers(self, role: str, work_date: date) -> bool:
+        return self.role == role and not self.person and self.in_force(work_date)
+
+    def in_force(self, work_date: date) -> bool:
         before_end = self.effective_to is None or work_date <= self.effective_to
-        return self.role == role and self.effective_from <= work_date and before_end
+        return self.effective_from <= work_date and before_end
+
+    def subject(self) -> tuple[str, str, str]:
+        """Whose rate this is; rows of one subject must not overlap."""
+        return self.level.value, self.person, self.role
 
 
-def _refuse_overlaps(rows: tuple[RateRow, ...]) -> None:
-    ordered = sorted(rows, key=lambda row: (row.role, row.effective_from))
+def _refuse_overlaps(line_id: str, rows: tuple[RateRow, ...]) -> None:
+    ordered = sorted(rows, key=lambda row: (row.subject(), row.effective_from))
     for first, second in pairwise(ordered):
         open_ended = first.effective_to is None or second.effective_from <= first.effective_to
-        if first.role == second.role and open_ended:
+        if first.subject() == second.subject() and open_ended:
             raise ValueError(
-                f"rate rows {first.row} and {second.row} overlap for role {first.role!r} "
+                f"contract line {line_id}: rate rows {first.row} and {second.row} overlap for "
+                f"{f'role {first.role!r}' if first.role else f'person {first.person!r}'} "
                 f"on {second.effective_from}; end the first before the second begins"
             )
 
 
-class TimeAndMaterialsLine(Noun):
+class TimeAndMaterialsLine(LineTerms):
     """Approved hours at the rate of their role on the work date."""
 
     method: Literal["time_and_materials"] = "time_and_materials"
-    line_id: str
-    tax_code: str
     rates: tuple[RateRow, ...] = Field(min_length=1, max_length=2_000)
+    revenue: Literal[RevenueTiming.ON_APPROVAL, RevenueTiming.ON_INVOICE] = (
+        RevenueTiming.ON_APPROVAL
+    )
+    outside_caps: bool = False
 
     @model_validator(mode="after")
     def _rows_do_not_overlap(self) -> Self:
-        _refuse_overlaps(self.rates)
+        _refuse_overlaps(self.line_id, self.rates)
         return self
 
     def rate_for(self, role: str, work_date: date, item: str) -> RateRow:
@@ -77,16 +108,27 @@ class TimeAndMaterialsLine(Noun):
         raise RateMissing(line_id=self.line_id, role=role, work_date=work_date, item=item)
 
 
-class ExpensesLine(Noun):
+class ExpensesLine(LineTerms):
     """Approved expenses, re-billed at their net cost plus a mark-up in percent."""
 
     method: Literal["expenses"] = "expenses"
-    line_id: str
-    tax_code: str
     markup_percent: Decimal = Field(default=Decimal(0), ge=0, le=MARKUP_PERCENT_MAX)
+    ceilings: tuple[Ceiling, ...] = Field(default=(), max_length=200)
+    unit_rates: tuple[UnitRate, ...] = Field(default=(), max_length=200)
+    """Per diems and mileage."""
+    revenue: Literal[RevenueTiming.ON_APPROVAL, RevenueTiming.ON_INVOICE] = (
+        RevenueTiming.ON_APPROVAL
+    )
+    outside_caps: bool = False
+    disbursement_tax_code: str = ""
+    """Of what is paid as agent; empty: a row without tax, exempt (E), or outside scope (O) on a
+    document of its own."""
 
 
-ContractLine = Annotated[TimeAndMaterialsLine | ExpensesLine, Field(discriminator="method")]
+ContractLine = Annotated[
+    TimeAndMaterialsLine | ExpensesLine | RetainerLine | MilestonesLine | FixedFeeLine,
+    Field(discriminator="method"),
+]
 
 
 class InvoiceGrouping(StrEnum):
@@ -105,7 +147,7 @@ class TaxMode(StrEnum):
     PER_LINE = "per_line"
 
 
-class ContractVersion(Noun):
+class ContractVersion(BillingPolicies):
     """What was agreed, from `effective_from` on. Never changed: an amendment adds a version."""
 
     contract_id: ContractId
@@ -120,6 +162,22 @@ class ContractVersion(Noun):
     grouping: InvoiceGrouping = InvoiceGrouping.ROLE
     tax_mode: TaxMode = TaxMode.PER_RATE_TOTAL
     lines: tuple[ContractLine, ...] = Field(min_length=1, max_length=500)
+
+    @model_validator(mode="after")
+    def _caps_fit(self) -> Self:
+        line_ids = [line.line_id for line in self.lines]
+        twice = sorted({each for each in line_ids if line_ids.count(each) > 1})
+        if twice:
+            raise ValueError(f"contract line {', '.join(twice)} is named twice")
+        for cap in self.caps:
+            if cap.currency not in (None, self.currency):
+                raise ValueError(
+                    f"cap {cap.cap_id} is in {cap.currency}, the contract in {self.currency}; "
+                    "state the cap in the contract's currency"
+                )
+            if cap.line_id and cap.line_id not in line_ids:
+                raise ValueError(f"cap {cap.cap_id} names the unknown contract line {cap.line_id}")
+        return self
 
     def line_of(self, method: str) -> ContractLine | None:
         return next((line for line in self.lines if line.method == method), None)

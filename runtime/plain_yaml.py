@@ -27,9 +27,12 @@ class YamlInvalid(ValueError):
 class PlainYaml:
     """One parsed document."""
 
-    def __init__(self, text: str) -> None:
-        """Raises YamlInvalid."""
-        loader = _Loader(text)
+    def __init__(self, text: str, *, numbers_as_text: bool = False) -> None:
+        """With `numbers_as_text` an amount keeps its digits: 2.50 is "2.50", never a float.
+
+        Raises YamlInvalid.
+        """
+        loader = _TextLoader(text) if numbers_as_text else _Loader(text)
         try:
             self._root = loader.get_single_node()
             if self._root is None:
@@ -89,6 +92,12 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+class _TextLoader(_Loader):
+    """The same without numbers."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+
 def _check_keys(node: yaml.MappingNode) -> None:
     seen: set[str] = set()
     for key, _value in node.value:
@@ -104,11 +113,14 @@ def _refused(problem: str, mark: yaml.Mark, note: str) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=mark, note=note)
 
 
-def _read_as(tag: str, pattern: str, first_characters: Sequence[str]) -> None:
-    _Loader.add_implicit_resolver(f"{_TAG}{tag}", re.compile(pattern), list(first_characters))
+def _read_as(
+    tag: str, pattern: str, first_characters: Sequence[str], loader: type[_Loader] = _Loader
+) -> None:
+    loader.add_implicit_resolver(f"{_TAG}{tag}", re.compile(pattern), list(first_characters))
 
 
-_read_as("bool", r"^(?:true|false)$", "tf")
-_read_as("null", r"^(?:null|~|)$", ["n", "~", ""])
+for _loader in (_Loader, _TextLoader):
+    _read_as("bool", r"^(?:true|false)$", "tf", _loader)
+    _read_as("null", r"^(?:null|~|)$", ["n", "~", ""], _loader)
 _read_as("int", r"^-?(?:0|[1-9][0-9]{0,17})$", "-0123456789")
 _read_as("float", r"^-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,15}$", "-0123456789")

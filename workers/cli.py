@@ -19,6 +19,7 @@ from workers.commands import (
     processes,
     record,
     replay,
+    scenario,
     schemas,
     simulators,
 )
@@ -44,6 +45,7 @@ for commands in (
     inbox,
     cases,
     operations,
+    scenario,
     schemas,
     record,
     replay,

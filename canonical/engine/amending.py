@@ -1,0 +1,306 @@
+"""Amendments: a new version, re-rating of what is billed, modification of fixed prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from canonical.contract import ContractVersion
+from canonical.engine.books import Books, ContractBook
+from canonical.engine.charging import look, priced
+from canonical.engine.closing import bring_to, revenue_to_date
+from canonical.engine.contracts import check_version
+from canonical.engine.crediting import CreditTerms, Left, Slice, credit, left_of, whole
+from canonical.engine.drafting import by_document, drafts_of
+from canonical.engine.issuing import issue
+from canonical.engine.recognition import UNDER_REVIEW, is_ours, recognise
+from canonical.engine.rows import TransactionKind
+from canonical.engine.running import draw_up_and_store
+from canonical.engine.story import Amendment
+from canonical.errors import RuleViolation
+from canonical.money import minor_unit, round_half_up
+from canonical.rules.pricing import Price
+from canonical.rules.progress import Baseline, day_before
+from canonical.terms.lines import FixedFeeLine
+from canonical.terms.policies import Modification, Rerating, RevenueTiming
+
+ZERO = Decimal(0)
+Rates = dict[tuple[str, int], Price]
+
+
+class Change(NamedTuple):
+    """A billed transaction whose price is another one now."""
+
+    left: Left
+    price: Price
+    amount: Decimal
+    """What its quantity costs now, in invoice currency."""
+    measure: Decimal
+
+
+def next_version(book: ContractBook, amendment: Amendment) -> ContractVersion:
+    """The version before, with the fields that the amendment names replaced."""
+    before = book.terms.versions[-1]
+    terms = dict(amendment.terms)
+    body: dict[str, object] = before.model_dump()
+    if "lines" in terms:
+        terms["lines"] = _lines(before, terms["lines"])
+    body |= {
+        **terms,
+        "version": before.version + 1,
+        "effective_from": amendment.effective_from,
+    }
+    try:
+        return ContractVersion.model_validate(body)
+    except ValidationError as invalid:
+        reasons = "; ".join(
+            f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+            for error in invalid.errors(include_url=False, include_input=False)
+        )
+        raise RuleViolation(f"amendment of contract {book.terms.id}: {reasons}") from None
+
+
+def _lines(before: ContractVersion, changes: object) -> list[dict[str, object]]:
+    """Lines by id: fields replaced one by one, new lines added, `remove: true` taken out."""
+    if not isinstance(changes, list | tuple):
+        raise RuleViolation("the lines of an amendment are a list")
+    lines = {line.line_id: line.model_dump() for line in before.lines}
+    for change in changes:
+        if not isinstance(change, Mapping) or "line_id" not in change:
+            raise RuleViolation("each line of an amendment names its `line_id`")
+        line_id = str(change["line_id"])
+        if change.get("remove"):
+            lines.pop(line_id, None)
+        elif line_id in lines:
+            lines[line_id] |= dict(change)
+        else:
+            lines[line_id] = dict(change)
+    return list(lines.values())
+
+
+def amend(books: Books, amendment: Amendment, on: date) -> None:
+    """The version comes into being; what it re-rates waits for its review."""
+    book = books.contract(amendment.contract)
+    version = next_version(book, amendment)
+    check_version(version, book.terms.versions[0].effective_from, books.entities)
+    if amendment.effective_from < book.terms.versions[0].effective_from:
+        raise RuleViolation(
+            f"contract {book.terms.id}: the amendment takes effect on {amendment.effective_from}, "
+            "before the contract begins"
+        )
+    rates = _rates(books, book)
+    _modify_before(books, book, version, on)
+    book.terms = book.terms.with_version(version)
+    changed = _changed_entries(rates, _rates(books, book))
+    book.rerated[version.version] = frozenset(changed)
+    if amendment.reviewed_on is None or amendment.reviewed_on <= on:
+        review(books, book, version, amendment, on)
+        return
+    for key in changed:
+        book.flagged.setdefault(key, UNDER_REVIEW)
+
+
+def review(
+    books: Books, book: ContractBook, version: ContractVersion, amendment: Amendment, on: date
+) -> None:
+    """The review is done: unbilled work is re-rated in place, billed work by policy; the change
+    goes through 4000 in the period in which the amendment is in force and reviewed."""
+    changed = book.rerated.get(version.version, frozenset())
+    for key in changed:
+        if book.flagged.get(key) == UNDER_REVIEW:
+            del book.flagged[key]
+    _rerate_billed(books, book, version, amendment, on)
+    in_force = max(on, version.effective_from)
+
+    def dating(entry: str) -> date | None:
+        return in_force if entry in changed else min(version.effective_from, in_force)
+
+    if version.effective_from <= on:
+        recognise(books, book, on, dating)
+    _modify_after(books, book, version, on)
+
+
+def take_effect(books: Books, book: ContractBook, version: ContractVersion) -> None:
+    """The day on which a version known before takes effect: released work is revenue on it."""
+    day = version.effective_from
+    recognise(books, book, day, lambda _entry: day)
+
+
+def _rates(books: Books, book: ContractBook) -> Rates:
+    def take(entry: str) -> bool:
+        return is_ours(books, book.works[entry])
+
+    return {(price.work.id, price.portion): price for price in priced(book, take)}
+
+
+def _changed_entries(before: Rates, after: Rates) -> set[str]:
+    """Entries that have another price, or other portions, than before."""
+    keys = {*before, *after}
+    return {
+        key[0]
+        for key in keys
+        if key not in before
+        or key not in after
+        or (before[key].rate, before[key].quantity) != (after[key].rate, after[key].quantity)
+    }
+
+
+def _rerate_billed(
+    books: Books, book: ContractBook, version: ContractVersion, amendment: Amendment, on: date
+) -> None:
+    rates = _rates(books, book)
+    for document in list(books.documents.values()):
+        is_invoice = document.posted and not document.credits
+        if document.contract != book.terms.id or not is_invoice:
+            continue
+        left = left_of(books, document.id)
+        changes = _changes(book, left, rates, version)
+        if changes:
+            _rerate_document(books, book, document.id, left, changes, version, amendment, on)
+
+
+def _changes(
+    book: ContractBook, left: dict[str, Left], rates: Rates, version: ContractVersion
+) -> list[Change]:
+    found = []
+    for each in left.values():
+        row = each.row
+        price = rates.get((row.source, row.portion))
+        billable = row.kind in (TransactionKind.TIME, TransactionKind.EXPENSE)
+        if not billable or not each.quantity or row.work_date < version.effective_from:
+            continue
+        if price is None or price.rate == row.rate:
+            continue
+        measure = round_half_up(each.quantity * price.rate, minor_unit(row.rate_currency))
+        fx = row.fx or Decimal(1)
+        amount = round_half_up(each.quantity * price.rate * fx, minor_unit(row.currency))
+        found.append(Change(each, price, amount, measure))
+    return found
+
+
+def _rerate_document(
+    books: Books,
+    book: ContractBook,
+    invoice: str,
+    left: dict[str, Left],
+    changes: list[Change],
+    version: ContractVersion,
+    amendment: Amendment,
+    on: date,
+) -> None:
+    names = amendment.invoices
+    note = names.get(invoice, f"{invoice} credit {version.version}")
+    if version.rerating is Rerating.DELTA_CREDIT:
+        terms = CreditTerms(note, on, label="re-rated")
+        credit(books, invoice, [_delta(change) for change in changes], terms)
+        return
+    rows = list(left.values())
+    if version.rerating is Rerating.ENTRY_CREDIT_AND_REBILL:
+        rows = [change.left for change in changes]
+    slices = whole(rows)
+    credit(books, invoice, slices, CreditTerms(note, on))
+    rebill = names.get(f"{invoice} rebill", f"{invoice} rebill {version.version}")
+    _rebill(books, book, invoice, {each.row.source for each in slices}, rebill, on)
+
+
+def _delta(change: Change) -> Slice:
+    """The difference, as a credit of an amount; more than zero takes away."""
+    left = change.left
+    discount = ZERO
+    if left.discount:
+        step = minor_unit(left.row.currency)
+        discount = left.discount - round_half_up(left.discount * change.amount / left.amount, step)
+    return Slice(
+        left.row,
+        ZERO,
+        left.amount - change.amount,
+        discount,
+        left.measure - change.measure,
+        left.row.rate - change.price.rate,
+    )
+
+
+def _rebill(
+    books: Books, book: ContractBook, invoice: str, sources: set[str], name: str, on: date
+) -> None:
+    """Bill again exactly what was credited, at today's terms."""
+    original = books.documents[invoice]
+    found = look(
+        [book],
+        lambda work: is_ours(books, work) and work.work_date <= original.through,
+        on,
+        original.through,
+        books.consumed,
+        lambda currency, into: books.cross(currency, into, on),
+    )
+    charges = [
+        each
+        for each in found.charges
+        if each[1].price.work.id in sources and each[1].customer == original.customer
+    ]
+    for number, (key, group) in enumerate(by_document(charges).items(), start=1):
+        mine = name if number == 1 else f"{name}-{number}"
+        drafts = drafts_of(group, mine)
+        document = draw_up_and_store(
+            books, key, drafts, mine, on, original.through, rebills=invoice
+        )
+        issue(books, document)
+
+
+def _modify_before(books: Books, book: ContractBook, version: ContractVersion, on: date) -> None:
+    """A prospective modification leaves what was recognised as it is: fix it on the day before."""
+    if version.modification is not Modification.PROSPECTIVE:
+        return
+    for line, new in _repriced(book, version):
+        old_version = book.terms.at(on)
+        state = book.fee_line(line.line_id)
+        day = version.effective_from
+        until = day_before(day) if line.revenue is RevenueTiming.STRAIGHT_LINE else day
+        report = state.report_on(until)
+        todate = revenue_to_date(line, state, report, until, minor_unit(book.terms.currency(on)))
+        if todate is None:
+            raise RuleViolation(
+                f"contract {book.terms.id}, line {new.line_id}: a prospective modification needs a "
+                f"progress report on or before {until}"
+            )
+        bring_to(books, book, line, old_version, until, on)
+        state.baseline = Baseline(todate, report.to_date if report else ZERO, day)
+
+
+def _modify_after(books: Books, book: ContractBook, version: ContractVersion, on: date) -> None:
+    """Not distinct: the cumulative catch-up, on the modification date, in the open period."""
+    if version.modification is not Modification.CATCH_UP or version.version == 1:
+        return
+    before = book.terms.versions[book.terms.versions.index(version) - 1]
+    for old, line in _pairs(before, version):
+        state = book.fee_line(line.line_id)
+        if old.price != line.price and (state.revenue or state.reports):
+            bring_to(books, book, line, version, max(version.effective_from, on), on)
+
+
+def _repriced(
+    book: ContractBook, version: ContractVersion
+) -> list[tuple[FixedFeeLine, FixedFeeLine]]:
+    before = book.terms.versions[-1]
+    return [
+        (old, new)
+        for old, new in _pairs(before, version)
+        if (old.price, old.ends) != (new.price, new.ends)
+    ]
+
+
+def _pairs(
+    before: ContractVersion, after: ContractVersion
+) -> list[tuple[FixedFeeLine, FixedFeeLine]]:
+    old = {line.line_id: line for line in before.lines if isinstance(line, FixedFeeLine)}
+    return [
+        (old[line.line_id], line)
+        for line in after.lines
+        if isinstance(line, FixedFeeLine)
+        and line.line_id in old
+        and line.revenue is not RevenueTiming.ON_INVOICE
+    ]

@@ -1,0 +1,246 @@
+"""The state of the fold: what was heard, what was billed, what was posted.
+
+Only the steps of `engine` change it, while they fold a story; `tell` returns an immutable result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from canonical.contract import ContractVersion
+from canonical.engine.contracts import Terms
+from canonical.engine.rows import (
+    Case,
+    Document,
+    Intercompany,
+    Recognised,
+    Standing,
+    Transaction,
+)
+from canonical.errors import RuleViolation
+from canonical.ledger.entity import EntityTerms
+from canonical.ledger.journal import Journal
+from canonical.ledger.open_items import ItemQueue, OpenItem
+from canonical.ledger.position import Position
+from canonical.money import minor_unit
+from canonical.rules.pricing import Evidence, Work
+from canonical.rules.progress import Baseline, Report
+from canonical.rules.retainer import Allowance
+
+ZERO = Decimal(0)
+
+
+@dataclass(slots=True)
+class Taken:
+    """What of one payer's share of a portion is not to be billed (any more): billed net of
+    re-billable credits, conceded, written down. A write-up makes the amount smaller."""
+
+    quantity: Decimal = ZERO
+    amount: Decimal = ZERO
+    measure: Decimal = ZERO
+
+
+@dataclass(slots=True)
+class Progress:
+    """What became of one entry."""
+
+    taken: dict[tuple[int, str], Taken] = field(default_factory=dict)
+    """By portion and payer."""
+    billed_net: Decimal = ZERO
+    """Of all transactions, net of re-billable credits; concessions stay in 4000."""
+    recognised: Decimal = ZERO
+    """Revenue posted so far, without 4900."""
+    recognised_in: str = ""
+    """The period in which its revenue was first posted."""
+    written_down: Decimal = ZERO
+    written_down_value: Decimal = ZERO
+    written_up_value: Decimal = ZERO
+    written_down_by: str = ""
+    intercompany: Decimal = ZERO
+    covered: Decimal | None = None
+    """Hours that a retainer covered; empty until its settlement."""
+    overage: Decimal = ZERO
+    recall_pending: bool = False
+    """Recalled after it was billed: it stays, until it is credited."""
+
+
+@dataclass(slots=True)
+class FeeLine:
+    """What was recognised of a line whose revenue does not follow its billing."""
+
+    reports: dict[date, Report] = field(default_factory=dict)
+    revenue: Decimal = ZERO
+    provision: Decimal = ZERO
+    baseline: Baseline = field(default_factory=Baseline)
+
+    def report_on(self, day: date) -> Report | None:
+        known = [as_of for as_of in self.reports if as_of <= day]
+        return self.reports[max(known)] if known else None
+
+
+@dataclass(slots=True)
+class ContractBook:
+    """One contract."""
+
+    terms: Terms
+    works: dict[str, Work] = field(default_factory=dict)
+    recalled: dict[str, Work] = field(default_factory=dict)
+    """Entries that are approved no more; their revenue is taken back."""
+    progress: dict[str, Progress] = field(default_factory=dict)
+    """By entry; of fees by line and key."""
+    submitted: dict[str, Work] = field(default_factory=dict)
+    claimed: dict[str, int] = field(default_factory=dict)
+    """The journal of each expense claim."""
+    disbursed: dict[str, Decimal] = field(default_factory=dict)
+    """What 1300 carries of each disbursement, in the functional currency."""
+    acceptances: dict[str, Evidence] = field(default_factory=dict)
+    allowances: dict[str, Allowance] = field(default_factory=dict)
+    fee_lines: dict[str, FeeLine] = field(default_factory=dict)
+    flagged: dict[str, str] = field(default_factory=dict)
+    """Entries that must not be billed now, and why."""
+    rerated: dict[int, frozenset[str]] = field(default_factory=dict)
+    """Entries whose price a version changed."""
+    closed_on: date | None = None
+    runs: int = 0
+
+    def drop(self, entry: str) -> None:
+        """An entry is approved no more."""
+        work = self.works.pop(entry, None)
+        self.flagged.pop(entry, None)
+        if work is not None:
+            self.recalled[entry] = work
+
+    def progress_of(self, entry: str) -> Progress:
+        found = self.progress.get(entry)
+        if found is None:
+            found = self.progress[entry] = Progress()
+        return found
+
+    def fee_line(self, line_id: str) -> FeeLine:
+        return self.fee_lines.setdefault(line_id, FeeLine())
+
+
+@dataclass(slots=True)
+class Receivable:
+    """An invoice's open item; a credit note moves the item of the invoice that it credits."""
+
+    item: OpenItem
+    gross: Decimal
+    opening: Decimal = ZERO
+    """What the ledger carried for it before the story began."""
+    paid: Decimal = ZERO
+    disputes: dict[str, Decimal] = field(default_factory=dict)
+    payments: list[tuple[str, Decimal]] = field(default_factory=list)
+    """What was applied, oldest first."""
+
+    @property
+    def disputed(self) -> Decimal:
+        """Never more than what is open."""
+        return min(sum(self.disputes.values(), ZERO), self.item.document)
+
+
+@dataclass(slots=True)
+class Cash:
+    """A payment's unapplied rest, a liability with its own rate."""
+
+    payment: str
+    entity: str
+    customer: str
+    contract: str
+    """Of the first invoice it was for: 2400 is shown with it."""
+    currency: str
+    item: OpenItem
+    freed_by: str = ""
+    """The invoice whose credit freed it: applied to the rebill first."""
+
+
+@dataclass(slots=True)
+class Books:
+    """Everything."""
+
+    entities: dict[str, EntityTerms]
+    contracts: dict[str, ContractBook]
+    transactions: dict[str, Transaction] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
+    of_document: dict[str, list[str]] = field(default_factory=dict)
+    """Transactions of an invoice and of its credits, by the invoice's id."""
+    consumed: dict[str, Decimal] = field(default_factory=dict)
+    """Of each limit: proven from the transactions by `invariants`."""
+    journals: list[Journal] = field(default_factory=list)
+    positions: dict[tuple[str, str, str], Position] = field(default_factory=dict)
+    retentions: dict[tuple[str, str, str], ItemQueue] = field(default_factory=dict)
+    receivables: dict[str, Receivable] = field(default_factory=dict)
+    cash: dict[str, Cash] = field(default_factory=dict)
+    spot: dict[tuple[str, str], dict[date, Decimal]] = field(default_factory=dict)
+    locked: dict[str, str] = field(default_factory=dict)
+    """The last closed period, by entity."""
+    revaluations: list[tuple[date, str, int]] = field(default_factory=list)
+    """Journals to reverse: on which day, of which item, which number."""
+    standings: list[Standing] = field(default_factory=list)
+    schedule: list[Recognised] = field(default_factory=list)
+    intercompany: list[Intercompany] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
+    seen: dict[tuple[str, str], object] = field(default_factory=dict)
+
+    def contract(self, name: str) -> ContractBook:
+        """The contract named, or the only one. Raises RuleViolation when it is not known."""
+        if not name and len(self.contracts) == 1:
+            return next(iter(self.contracts.values()))
+        if name not in self.contracts:
+            known = ", ".join(self.contracts)
+            raise RuleViolation(f"contract {name or '(none)'} is not known (there is {known})")
+        return self.contracts[name]
+
+    def entity(self, code: str) -> EntityTerms:
+        if code not in self.entities:
+            raise RuleViolation(f"legal entity {code!r} is not known")
+        return self.entities[code]
+
+    def document(self, name: str) -> Document:
+        if name not in self.documents:
+            raise RuleViolation(f"invoice {name!r} is not known")
+        return self.documents[name]
+
+    def receivable(self, invoice: str) -> Receivable:
+        if invoice not in self.receivables:
+            raise RuleViolation(f"invoice {invoice!r} has no receivable: it is not posted")
+        return self.receivables[invoice]
+
+    def rate(self, currency: str, entity: EntityTerms, day: date) -> Decimal:
+        """Functional currency per unit of `currency`, by the last rate on or before a day."""
+        return self.cross(currency, entity.currency, day)
+
+    def cross(self, currency: str, into: str, day: date) -> Decimal:
+        """Raises RuleViolation when no rate is known yet."""
+        if currency == into:
+            return Decimal(1)
+        for pair, inverse in (((currency, into), False), ((into, currency), True)):
+            known = [on for on in self.spot.get(pair, {}) if on <= day]
+            if known:
+                rate = self.spot[pair][max(known)]
+                return 1 / rate if inverse else rate
+        raise RuleViolation(f"there is no rate {currency}/{into} on or before {day}; state it")
+
+    def position(self, entity: EntityTerms, contract: str, currency: str) -> Position:
+        key = (entity.code, contract, currency)
+        if key not in self.positions:
+            self.positions[key] = Position(
+                step=minor_unit(entity.currency), foreign=currency != entity.currency
+            )
+        return self.positions[key]
+
+    def is_open(self, entity: str, period: str) -> bool:
+        return period > self.locked.get(entity, "")
+
+
+def new_books(entities: list[EntityTerms], versions: list[ContractVersion]) -> Books:
+    """Books without a story."""
+    by_contract: dict[str, list[ContractVersion]] = {}
+    for version in versions:
+        by_contract.setdefault(version.contract_id, []).append(version)
+    return Books(
+        entities={entity.code: entity for entity in entities},
+        contracts={name: ContractBook(terms=Terms(mine)) for name, mine in by_contract.items()},
+    )

@@ -1,0 +1,255 @@
+"""The fold: a story of dated events becomes transactions, documents, journals and balances.
+
+Between two decisions deliveries are put into one order of their own (by business date and id), so
+that the order in which they came, and how often, cannot matter. Each decision then sees the same
+facts, and what it consumed is sunk.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple, cast
+
+from canonical.contract import ContractVersion
+from canonical.engine import deliveries as heard
+from canonical.engine.adjusting import write
+from canonical.engine.amending import amend, review, take_effect
+from canonical.engine.books import Books, new_books
+from canonical.engine.contracts import check_version
+from canonical.engine.copying import copied
+from canonical.engine.costs import post_claims, post_intercompany
+from canonical.engine.decisions import (
+    close_contract,
+    close_revenue,
+    lock,
+    release_retention,
+    take_credit,
+    take_write_off,
+)
+from canonical.engine.payments import apply_unapplied, open_dispute, refund, reject_dispute
+from canonical.engine.recognition import recognise
+from canonical.engine.revaluation import revalue, reverse_due
+from canonical.engine.running import day_of, discard_draft, end_of, issue_draft, run_billing
+from canonical.engine.story import DELIVERIES, Amendment, Event, Payment, WriteKind
+from canonical.errors import RuleViolation
+from canonical.ledger.entity import EntityTerms
+
+Delivery = Callable[[Books, object, date | datetime], None]
+_HEARD: dict[str, Delivery] = {
+    "rates": cast(Delivery, heard.hear_rates),
+    "time": cast(Delivery, heard.hear_time),
+    "submitted": cast(Delivery, heard.hear_submitted),
+    "expense": cast(Delivery, heard.hear_expense),
+    "recall": cast(Delivery, heard.hear_recall),
+    "acceptance": cast(Delivery, heard.hear_acceptance),
+    "progress": cast(Delivery, heard.hear_progress),
+    "payment": cast(Delivery, heard.hear_payment),
+}
+_ORDER = {kind: number for number, kind in enumerate(DELIVERIES)}
+
+
+class Step(NamedTuple):
+    """One thing to do, with its place in the story."""
+
+    moment: datetime
+    number: int
+    kind: str
+    event: object
+
+
+def tell(
+    entities: Sequence[EntityTerms],
+    versions: Sequence[ContractVersion],
+    events: Iterable[Event],
+) -> Books:
+    """Fold a whole story. Raises RuleViolation (or a subclass) for what no rule allows."""
+    books = open_books(entities, versions)
+    continue_story(books, versions, events)
+    return books
+
+
+def open_books(entities: Sequence[EntityTerms], versions: Sequence[ContractVersion]) -> Books:
+    """Books of contracts that are complete: entities known, tax codes mapped, dates in order."""
+    books = new_books(list(entities), list(versions))
+    for book in books.contracts.values():
+        for version in book.terms.versions:
+            first = next(each for each in book.terms.versions if each.version == 1)
+            check_version(version, first.effective_from, books.entities)
+    return books
+
+
+def continue_story(
+    books: Books, versions: Sequence[ContractVersion], events: Iterable[Event]
+) -> None:
+    """Fold more events into books. When a rule refuses one, the books are spoilt: keep those from
+    before, or use `after`."""
+    steps = [_step(number, event) for number, event in enumerate(events)]
+    steps += [
+        Step(heard.start_of(version.effective_from), -number, EFFECT, version)
+        for number, version in enumerate(versions, start=1)
+        if version.version > 1
+    ]
+    heapq.heapify(steps)
+    waiting: list[Step] = []
+    while steps:
+        step = heapq.heappop(steps)
+        if step.kind in _HEARD:
+            waiting.append(step)
+            continue
+        _hear(books, waiting, _eve(step))
+        waiting = []
+        for later in _decide(books, step):
+            heapq.heappush(steps, later)
+    if waiting:
+        _hear(books, waiting, waiting[-1].moment.date())
+
+
+EFFECT = "version takes effect"
+REVIEW = "review is done"
+BEFORE = -1_000_000
+"""Of one moment, a version takes effect before anything else is done."""
+
+
+def _step(number: int, event: Event) -> Step:
+    """A day without a time: deliveries at its beginning, decisions at its end."""
+    kind = event.kind
+    came = event.arrives or event.on
+    moment = heard.start_of(came) if kind in _HEARD else end_of(came)
+    return Step(moment, number, kind, event)
+
+
+def _eve(step: Step) -> date:
+    """The day on which deliveries are looked at before a step: a version that takes effect finds
+    what the day before left."""
+    day = step.moment.date()
+    return day - timedelta(days=1) if step.kind == EFFECT else day
+
+
+def after(books: Books, versions: Sequence[ContractVersion], events: Iterable[Event]) -> Books:
+    """The books as they would be after more events; those given stay as they are.
+
+    This is how a decision is previewed, and how one that a rule refuses leaves nothing behind.
+    """
+    later = copied(books)
+    continue_story(later, versions, events)
+    return later
+
+
+def _hear(books: Books, waiting: list[Step], today: date) -> None:
+    """All deliveries since the last decision, in their own order; then what follows from them."""
+    reverse_due(books, today)
+    for step in sorted(waiting, key=_own_order):
+        event = cast(Event, step.event)
+        body = getattr(event, step.kind)
+        for each in body if isinstance(body, tuple) else (body,):
+            _hear_once(books, step.kind, each, event.on)
+    follow(books, today)
+
+
+def _own_order(step: Step) -> tuple[int, date, str]:
+    event = cast(Event, step.event)
+    content = getattr(event, step.kind)
+    return _ORDER[step.kind], day_of(event.on), repr(content)
+
+
+def _hear_once(books: Books, kind: str, fact: object, on: date | datetime) -> None:
+    """A payment is heard once by its id; the others may be heard again without effect."""
+    if kind == "payment":
+        key = (kind, cast(Payment, fact).id)
+        if books.seen.get(key) == fact:
+            return
+        books.seen[key] = fact
+    _HEARD[kind](books, fact, on)
+
+
+def follow(books: Books, on: date) -> None:
+    """What approved work brings by itself: claims, revenue, transfers between entities."""
+    for book in books.contracts.values():
+        post_claims(books, book, on)
+        recognise(books, book, on)
+        post_intercompany(books, book, on)
+
+
+def _decide(books: Books, step: Step) -> list[Step]:
+    """Take one decision; returns the steps that it brings later."""
+    on = step.moment.date()
+    reverse_due(books, on)
+    if step.kind == EFFECT:
+        version = cast(ContractVersion, step.event)
+        take_effect(books, books.contract(version.contract_id), version)
+        return []
+    if step.kind == REVIEW:
+        amendment, version = cast("tuple[Amendment, ContractVersion]", step.event)
+        review(books, books.contract(amendment.contract), version, amendment, on)
+        return []
+    event = cast(Event, step.event)
+    _take(books, event, on)
+    follow(books, on)
+    return _later(books, event, step) if event.amendment is not None else []
+
+
+def _take(books: Books, event: Event, on: date) -> None:
+    """The decision's own handler."""
+    match event.kind:
+        case "cutoff" if event.cutoff:
+            run_billing(books, event.cutoff, event.on)
+        case "post" if event.post:
+            issue_draft(books, event.post.invoice, on)
+        case "discard" if event.discard:
+            discard_draft(books, event.discard.invoice)
+        case "lock" if event.lock:
+            lock(books, event.lock)
+        case "revenue_close" if event.revenue_close:
+            close_revenue(books, event.revenue_close, on)
+        case "amendment" if event.amendment:
+            amend(books, event.amendment, on)
+        case "credit" if event.credit:
+            take_credit(books, event.credit, on)
+        case "write_down" if event.write_down:
+            write(books, WriteKind.DOWN, event.write_down, on)
+        case "write_up" if event.write_up:
+            write(books, WriteKind.UP, event.write_up, on)
+        case "release_retention" if event.release_retention:
+            release_retention(books, event.release_retention, on)
+        case "close_contract" if event.close_contract:
+            close_contract(books, event.close_contract, on)
+        case _:
+            _take_receivable(books, event, on)
+
+
+def _take_receivable(books: Books, event: Event, on: date) -> None:
+    match event.kind:
+        case "dispute" if event.dispute:
+            found = event.dispute
+            open_dispute(books, found.id, found.invoice, found.amount, on)
+        case "reject_dispute" if event.reject_dispute:
+            reject_dispute(books, event.reject_dispute.dispute, on)
+        case "write_off" if event.write_off:
+            take_write_off(books, event.write_off, on)
+        case "apply_cash" if event.apply_cash:
+            apply_unapplied(books, event.apply_cash, on)
+        case "refund" if event.refund:
+            refund(books, event.refund, on)
+        case "revalue" if event.revalue:
+            for code in [event.revalue.entity] if event.revalue.entity else list(books.entities):
+                revalue(books, books.entity(code), on)
+        case kind:
+            raise RuleViolation(f"there is no decision {kind!r}")
+
+
+def _later(books: Books, event: Event, step: Step) -> list[Step]:
+    """An amendment's review, and the day on which it takes effect."""
+    amendment = event.amendment
+    if amendment is None:
+        return []
+    version = books.contract(amendment.contract).terms.versions
+    made = max(version, key=lambda each: each.version)
+    later: list[Step] = []
+    if amendment.reviewed_on is not None and amendment.reviewed_on > step.moment.date():
+        moment = end_of(amendment.reviewed_on)
+        later.append(Step(moment, step.number, REVIEW, (amendment, made)))
+    if made.effective_from > step.moment.date():
+        later.append(Step(heard.start_of(made.effective_from), BEFORE - step.number, EFFECT, made))
+    return later

@@ -1,0 +1,158 @@
+"""Retainers: allowances settled at cut-offs and closes; what a settlement consumed stays sunk."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from canonical.contract import ContractVersion
+from canonical.engine.books import Books, ContractBook
+from canonical.engine.crediting import CreditTerms, Slice, credit, left_of
+from canonical.engine.posting import accrual_day, open_day, revenue
+from canonical.engine.recognition import is_ours
+from canonical.engine.rows import TransactionKind
+from canonical.ledger.accounts import Account
+from canonical.money import minor_unit, round_half_up
+from canonical.rules.pricing import Work
+from canonical.rules.retainer import Allowance, Use
+from canonical.terms.lines import RetainerLine
+
+ZERO = Decimal(0)
+
+
+def settle_retainers(
+    books: Books,
+    book: ContractBook,
+    through: date,
+    on: date,
+    *,
+    rolls_on_last_day: bool = False,
+    approved: frozenset[str] | None = None,
+) -> None:
+    """Consume what was used up to `through`; roll over periods that ended before it (or on it).
+
+    `approved` narrows it to what a cut-off may take.
+    """
+    over_before = through + timedelta(days=1) if rolls_on_last_day else through
+    for line, version in _lines(book, on):
+        allowance = _allowance(book, line, version)
+        works = _unsettled(books, book, line, approved)
+        known = len(allowance.rows)
+        uses = allowance.settle(works, through, over_before, _net_fee(books, line, version, on))
+        _post_uses(books, book, line, version, uses, on)
+        for row in allowance.rows[known:]:
+            _post(books, book, line, version, row.breakage, row.last, on, f"forfeited {row.term}")
+
+
+def _lines(book: ContractBook, on: date) -> list[tuple[RetainerLine, ContractVersion]]:
+    version = book.terms.at(on)
+    return [(line, version) for line in version.lines if isinstance(line, RetainerLine)]
+
+
+def _allowance(book: ContractBook, line: RetainerLine, version: ContractVersion) -> Allowance:
+    step = minor_unit(version.invoice_currency or version.currency)
+    allowance = book.allowances.setdefault(line.line_id, Allowance(line, step))
+    allowance.line = line  # an amendment changes what is not consumed yet
+    return allowance
+
+
+def _unsettled(
+    books: Books, book: ContractBook, line: RetainerLine, approved: frozenset[str] | None
+) -> list[Work]:
+    found = []
+    for work in book.works.values():
+        if approved is not None and work.id not in approved:
+            continue
+        progress = book.progress.get(work.id)
+        is_settled = progress is not None and progress.covered is not None
+        taker = book.terms.line_for(book.terms.on(work.work_date), work)
+        mine = taker is not None and taker.line_id == line.line_id
+        if mine and not is_settled and is_ours(books, work) and work.id not in book.flagged:
+            found.append(work)
+    return sorted(found, key=Work.order)
+
+
+def _post_uses(
+    books: Books,
+    book: ContractBook,
+    line: RetainerLine,
+    version: ContractVersion,
+    uses: list[Use],
+    on: date,
+) -> None:
+    days: dict[date, Decimal] = {}
+    for use in uses:
+        progress = book.progress_of(use.work.id)
+        progress.covered = (progress.covered or ZERO) + use.covered
+        progress.overage += use.overage
+        days[use.on] = days.get(use.on, ZERO) + use.revenue
+    for day, amount in sorted(days.items()):
+        _post(books, book, line, version, amount, day, on, f"retainer hours used {day:%Y-%m}")
+
+
+def _post(
+    books: Books,
+    book: ContractBook,
+    line: RetainerLine,
+    version: ContractVersion,
+    amount: Decimal,
+    day: date,
+    on: date,
+    event: str,
+) -> None:
+    if not amount:
+        return
+    entity = books.entity(book.terms.entity_of(line, version))
+    currency = version.invoice_currency or version.currency
+    posted_on = accrual_day(books, entity.code, day, on)
+    amounts = {Account.SERVICE_REVENUE: amount}
+    revenue(books, entity, book.terms.id, currency, posted_on, event, amounts, f"{day:%Y-%m}")
+
+
+def _net_fee(books: Books, line: RetainerLine, version: ContractVersion, on: date) -> Decimal:
+    """A period's fee in invoice currency, without tax."""
+    currency = version.invoice_currency or version.currency
+    fx = version.invoice_rate or books.cross(version.currency, currency, on)
+    fee = round_half_up(line.fee * fx, minor_unit(currency))
+    code = line.tax_code or version.tax_code
+    if not version.tax_inclusive or not code:
+        return fee
+    entity = books.entity(line.legal_entity or version.legal_entity)
+    tax = entity.tax_on(code, on, line.line_id)
+    return round_half_up(fee / (1 + tax.rate), minor_unit(currency))
+
+
+def close_retainers(books: Books, book: ContractBook, on: date, note: str) -> None:
+    """At the contract's close: deficits become overage, the rest is refunded or forfeited."""
+    for line, version in _lines(book, on):
+        allowance = _allowance(book, line, version)
+        left, uses = allowance.close_contract()
+        for use in uses:
+            book.progress_of(use.work.id).overage += use.overage
+        if not left:
+            continue
+        if allowance.refunds:
+            _refund(books, book, line, left, on, note)
+        else:
+            _post(books, book, line, version, left, on, on, "retainer forfeited at close")
+
+
+def _refund(
+    books: Books, book: ContractBook, line: RetainerLine, left: Decimal, on: date, note: str
+) -> None:
+    """A credit of the newest fees: it clears the liability, and does not come back."""
+    for document in reversed(list(books.documents.values())):
+        if document.contract != book.terms.id or document.credits or not left:
+            continue
+        slices = []
+        for each in left_of(books, document.id).values():
+            is_fee = each.row.kind is TransactionKind.RETAINER and each.row.line_id == line.line_id
+            amount = min(each.price, left) if is_fee else ZERO
+            if amount > 0:
+                slices.append(Slice(each.row, ZERO, amount, ZERO, amount, each.row.rate))
+                left -= amount
+        if slices:
+            name = note or f"{document.id} refund"
+            day = open_day(books, document.entity, on)
+            credit(books, document.id, slices, CreditTerms(name, day, comes_back=False))
+            note = ""

@@ -1,0 +1,233 @@
+"""The rows that the engine makes: charges, transactions, documents. Immutable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from canonical.contract import TaxMode
+from canonical.ledger.accounts import Account
+from canonical.rules.caps import Limit
+from canonical.rules.pricing import Price
+from canonical.rules.tax import TaxAmount
+from canonical.terms.policies import ChargeKind
+
+ZERO = Decimal(0)
+
+
+class PartState(StrEnum):
+    """Where a part of an approved entry is; each part is in exactly one of these."""
+
+    READY = "ready"
+    ON_DRAFT = "on_draft"
+    BILLED = "billed"
+    HELD = "held"
+    WRITTEN_DOWN = "written_down"
+    CONCEDED = "conceded"
+    COVERED = "covered"
+    BILLED_ELSEWHERE = "billed_elsewhere"
+    EXCLUDED = "excluded"
+
+
+class Part(NamedTuple):
+    """A part of one entry, in the entry's own quantity."""
+
+    entry: str
+    state: PartState
+    quantity: Decimal
+    reason: str = ""
+    amount: Decimal = ZERO
+    """Its price, where it has one; in the invoice's currency."""
+
+
+class Charge(NamedTuple):
+    """One payer's share of a priced portion that may be billed now."""
+
+    price: Price
+    line_id: str
+    customer: str
+    quantity: Decimal
+    amount: Decimal
+    """In invoice currency, rounded once, before any discount."""
+    measure: Decimal
+    """In contract currency: what caps count."""
+    limits: tuple[Limit, ...]
+
+
+class Held(NamedTuple):
+    """A portion that may not be billed now."""
+
+    price: Price
+    quantity: Decimal
+    amount: Decimal
+    reason: str
+    cap_id: str = ""
+
+
+class TransactionKind(StrEnum):
+    TIME = "time"
+    EXPENSE = "expense"
+    DISBURSEMENT = "disbursement"
+    RETAINER = "retainer"
+    SCHEDULE = "schedule"
+    MILESTONE = "milestone"
+    RETENTION = "retention"
+    RETENTION_RELEASE = "retention_release"
+    DISCOUNT = "early_payment_discount"
+
+
+class Transaction(NamedTuple):
+    """One billing transaction. Immutable; a credit is another one that names it."""
+
+    id: str
+    document: str
+    contract: str
+    version: int
+    line_id: str
+    entity: str
+    customer: str
+    kind: TransactionKind
+    source: str
+    """The entry, or the fee's business key."""
+    portion: int
+    work_date: date
+    description: str
+    quantity: Decimal
+    rate: Decimal
+    rate_basis: str
+    beaten: tuple[str, ...]
+    currency: str
+    amount: Decimal
+    """quantity x rate [x fx], rounded once."""
+    discount: Decimal
+    net: Decimal
+    """After discount, without tax: what the ledger and the document's net count."""
+    measure: Decimal
+    """In contract currency, before discount: what caps count."""
+    rate_currency: str
+    fx: Decimal | None
+    unrounded: Decimal
+    tax_code: str
+    credit_to: Account | None
+    """Where billing credits it; empty: the contract position."""
+    limits: tuple[tuple[str, Decimal], ...]
+    """What it consumes of each limit, by the limit's key."""
+    credits: str = ""
+    """The transaction that this one credits."""
+    concession: bool = False
+    service_period: str = ""
+
+
+class DocumentType(StrEnum):
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """One line: the net is the sum of its transactions' nets, the price before tax was taken out or
+    added."""
+
+    line_no: int
+    description: str
+    quantity: Decimal
+    price: Decimal
+    net: Decimal
+    tax_code: str
+    transactions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An invoice or credit note. Net is the sum of lines, gross is net plus tax, both exact."""
+
+    id: str
+    type: DocumentType
+    contract: str
+    entity: str
+    customer: str
+    currency: str
+    on: date
+    through: date
+    service_from: date
+    service_to: date
+    lines: tuple[DocumentLine, ...]
+    taxes: tuple[TaxAmount, ...]
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    discount: Decimal
+    tax_mode: TaxMode
+    tax_inclusive: bool
+    posted: bool
+    credits: str = ""
+    dispute: str = ""
+    rebills: str = ""
+
+
+class Recognised(NamedTuple):
+    """One row of a line's revenue schedule, at a revenue close."""
+
+    contract: str
+    line_id: str
+    on: date
+    to_date: Decimal
+    estimate: Decimal
+    revenue_to_date: Decimal
+    revenue_in_period: Decimal
+    billed_to_date: Decimal
+    contract_asset: Decimal
+    contract_liability: Decimal
+    loss_provision: Decimal
+
+
+class Standing(NamedTuple):
+    """Where an invoice's receivable stood after an event."""
+
+    invoice: str
+    on: date
+    open: Decimal
+    disputed: Decimal
+    status: str
+
+
+class Intercompany(NamedTuple):
+    """Work of one entity that another one bills, at the transfer price."""
+
+    entry: str
+    contract: str
+    performed_by: str
+    billed_by: str
+    amount: Decimal
+    currency: str
+
+
+class Realisation(NamedTuple):
+    """Billed value against standard value of the same approved work; percentages of the standard
+    value, half-up at two decimals."""
+
+    contract: str
+    standard_value: Decimal
+    billed_value: Decimal
+    write_downs: Decimal
+    write_ups: Decimal
+    concessions: Decimal
+    realisation_percent: Decimal | None
+    write_down_percent: Decimal | None
+    write_up_percent: Decimal | None
+
+
+class Case(NamedTuple):
+    """What a person has to look at."""
+
+    subject: str
+    reason: str
+
+
+KIND_OF_CHARGE = {
+    TransactionKind.TIME: ChargeKind.TIME,
+    TransactionKind.EXPENSE: ChargeKind.EXPENSE,
+}

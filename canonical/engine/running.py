@@ -1,0 +1,197 @@
+"""A billing run: settle allowances, recognise, charge, draw up documents, issue them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, time
+from decimal import Decimal
+
+from canonical.engine.books import Books, ContractBook
+from canonical.engine.charging import Look, look
+from canonical.engine.documents import Draft, Heading, draw_up, register, store
+from canonical.engine.drafting import DocumentKey, by_document, drafts_of
+from canonical.engine.issuing import issue
+from canonical.engine.recognition import is_ours
+from canonical.engine.retainers import settle_retainers
+from canonical.engine.rows import Case, Document, DocumentType
+from canonical.engine.story import Cutoff, Moment
+from canonical.errors import RuleViolation
+from canonical.ledger.entity import Owner
+from canonical.money import allocate, minor_unit
+from canonical.periods import period_of
+from canonical.rules.pricing import Work
+
+ZERO = Decimal(0)
+CENT = Decimal("0.01")
+
+
+def end_of(moment: Moment) -> datetime:
+    """The last instant that a day, or a moment, includes."""
+    if isinstance(moment, datetime):
+        return moment
+    return datetime.combine(moment, time.max)
+
+
+def day_of(moment: Moment) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
+def run_billing(books: Books, cutoff: Cutoff, moment: Moment) -> list[Document]:
+    """One run. A run repeated finds nothing more and adds nothing."""
+    on = day_of(moment)
+    approved_by = end_of(cutoff.approved_through or moment)
+    through = cutoff.through or approved_by.date()
+    chosen = [books.contract(name) for name in cutoff.contracts] or list(books.contracts.values())
+    take = _takes(books, through, approved_by)
+    for book in chosen:
+        ready = frozenset(work.id for work in book.works.values() if take(work))
+        settle_retainers(books, book, through, on, approved=ready)
+    found = look(
+        chosen,
+        take,
+        on,
+        through,
+        books.consumed,
+        lambda currency, into: books.cross(currency, into, on),
+    )
+    documents = _draw_up(books, cutoff, found, on, through)
+    for book in chosen:
+        book.runs += 1
+    if cutoff.draft:
+        return documents
+    return [each for each in documents if _issue_if_taxed_alike(books, cutoff, each)]
+
+
+def _takes(books: Books, through: date, approved_by: datetime) -> Callable[[Work], bool]:
+    """What a cut-off takes, however old."""
+
+    def take(work: Work) -> bool:
+        in_time = work.work_date <= through and work.approved_at <= approved_by
+        return in_time and is_ours(books, work)
+
+    return take
+
+
+def _draw_up(books: Books, cutoff: Cutoff, found: Look, on: date, through: date) -> list[Document]:
+    groups = by_document(found.charges)
+    names = {
+        key: _name(books, cutoff, key, number, len(groups), through)
+        for number, key in enumerate(groups, start=1)
+    }
+    return [
+        draw_up_and_store(books, key, drafts_of(group, names[key]), names[key], on, through)
+        for key, group in groups.items()
+    ]
+
+
+def draw_up_and_store(
+    books: Books,
+    key: DocumentKey,
+    drafts: list[Draft],
+    name: str,
+    on: date,
+    through: date,
+    rebills: str = "",
+) -> Document:
+    """One document, kept as a draft."""
+    if name in books.documents:
+        raise RuleViolation(f"document {name} exists already; give this run's invoice another name")
+    version = books.contracts[key.contract].terms.at(on)
+    heading = Heading(name, books.entity(key.entity), key.customer, version, on, through, rebills)
+    document, transactions = draw_up(heading, drafts)
+    store(books, document, transactions)
+    return document
+
+
+def _name(
+    books: Books, cutoff: Cutoff, key: DocumentKey, number: int, count: int, through: date
+) -> str:
+    """Named by the cut-off, or by contract, period, run and number."""
+    for label in (
+        f"{key.entity}/{key.customer}",
+        f"{key.contract}/{key.customer}",
+        key.customer,
+        key.entity,
+        key.contract,
+    ):
+        if label in cutoff.invoices:
+            return cutoff.invoices[label]
+    if cutoff.invoice and count == 1:
+        return cutoff.invoice
+    run = books.contracts[key.contract].runs + 1
+    return f"{key.contract}-{period_of(through)}-{run}-{number}"
+
+
+def _issue_if_taxed_alike(books: Books, cutoff: Cutoff, document: Document) -> bool:
+    """The owner's tax is booked; ours checks it within 0.01 x lines, beyond that a case
+    (convention 13)."""
+    theirs = cutoff.taxes.get(document.id)
+    if theirs is None:
+        issue(books, document)
+        return True
+    owner = books.entity(document.entity).tax_owner
+    if owner is Owner.ENGINE:
+        raise RuleViolation(
+            f"invoice {document.id}: a tax figure from outside, but {document.entity} has its tax "
+            "computed here"
+        )
+    difference = abs(theirs - document.tax)
+    if difference > CENT * len(document.lines):
+        reason = f"tax {theirs} by the {owner.value}, {document.tax} by us: kept as a draft"
+        books.cases.append(Case(document.id, reason))
+        return False
+    issue(books, _with_tax(books, document, theirs))
+    return True
+
+
+def _with_tax(books: Books, document: Document, tax: Decimal) -> Document:
+    """The owner's tax, in our rows; the gross follows."""
+    weights = [abs(row.amount) for row in document.taxes]
+    parts = allocate(tax, weights, minor_unit(document.currency)) if any(weights) else []
+    rows = document.taxes
+    if parts:
+        rows = tuple(
+            row._replace(amount=part) for row, part in zip(document.taxes, parts, strict=True)
+        )
+    taxed = replace(document, taxes=rows, tax=tax, gross=document.net + tax)
+    books.documents[document.id] = taxed
+    return taxed
+
+
+def issue_draft(books: Books, name: str, on: date) -> None:
+    """A person's decision: the invoice is dated when it is posted."""
+    document = books.document(name)
+    if document.posted:
+        return
+    if document.type is not DocumentType.INVOICE:
+        raise RuleViolation(f"{name} is no invoice")
+    recalled = [
+        each
+        for row in books.of_document[name]
+        if (each := books.transactions[row].source)
+        and _is_recalled(books.contracts[document.contract], each)
+    ]
+    if recalled:
+        raise RuleViolation(
+            f"invoice {name} holds recalled entries ({', '.join(recalled)}); discard the draft and "
+            "run again"
+        )
+    dated = replace(document, on=on)
+    books.documents[name] = dated
+    issue(books, dated)
+
+
+def _is_recalled(book: ContractBook, entry: str) -> bool:
+    progress = book.progress.get(entry)
+    return progress is not None and progress.recall_pending
+
+
+def discard_draft(books: Books, name: str) -> None:
+    """Its parts are ready again, and its limits free."""
+    document = books.document(name)
+    if document.posted:
+        raise RuleViolation(f"invoice {name} is posted; credit it instead of discarding it")
+    for row_id in books.of_document.pop(name):
+        register(books, books.transactions.pop(row_id), -1)
+    del books.documents[name]

@@ -1,0 +1,1 @@
+"""What a contract version says about billing: lines by method, and policies as data."""
