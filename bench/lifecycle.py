@@ -16,7 +16,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from bench.common import Firm, arguments, finish, open_firm, peak_of, say
@@ -29,7 +29,7 @@ from workers.local import landscape as places
 from workflows import names
 
 FULL = {10: (1, 5, 20), 1_000: (1, 5, 20), 50_000: (1, 2)}
-QUICK = {10: (2,), 1_000: (2,)}
+QUICK = {10: (1,), 1_000: (1,)}
 """Entries per engagement, and after how many engagements the counters are read."""
 
 ENTRIES_PER_SHEET = 1_000
@@ -52,21 +52,26 @@ class Reading:
         return self.actions.total() - self.background
 
 
-async def lifecycle(plan: Mapping[int, Sequence[int]]) -> dict[str, object]:
-    """All runs of a plan, each with a fresh worker process."""
+async def lifecycle(plan: Mapping[int, Sequence[int]], *, fresh_workers: bool) -> dict[str, object]:
+    """All runs of a plan; `fresh_workers`: each with a worker process of its own."""
     async with open_firm() as firm:
         runs: list[dict[str, object]] = []
+        reading = await _read(firm, 0)
         for entries, counts in plan.items():
-            if runs:
+            if runs and fresh_workers:
                 await firm.stack.kill_worker()
                 await firm.stack.start_worker()
-            runs.append(await _measured(firm, entries, counts))
+            figures, reading = await _measured(firm, entries, counts, reading)
+            runs.append(figures)
     return {"runs": runs}
 
 
-async def _measured(firm: Firm, entries: int, counts: Sequence[int]) -> dict[str, object]:
-    """Run engagements up to each count, read the counters there, and take the slopes."""
-    readings = [await _read(firm, 0)]
+async def _measured(
+    firm: Firm, entries: int, counts: Sequence[int], before: Reading
+) -> tuple[dict[str, object], Reading]:
+    """Run engagements up to each count, read the counters there, and take the slopes. The figures,
+    and the last reading."""
+    readings = [replace(before, engagements=0)]
     walls: list[float] = []
     async with peak_of(firm.stack.pid_of_worker()) as peak:
         for done, upto in pairwise((0, *counts)):
@@ -75,13 +80,14 @@ async def _measured(firm: Firm, entries: int, counts: Sequence[int]) -> dict[str
             readings.append(await _read(firm, upto))
             say(f"{entries} entries: {upto} engagements, {walls[-1]:.1f} s for these")
     await _explain(firm, entries, stories[-1], readings)
-    return {
+    figures: dict[str, object] = {
         "entries": entries,
         "temporal_actions": round(slope([(each.engagements, each.own) for each in readings]), 1),
         "vendor_calls": round(slope([(each.engagements, each.calls) for each in readings]), 1),
         "wall_s": round(walls[0], 2),
         "worker_peak_mb": round(peak.megabytes, 1),
     }
+    return figures, readings[-1]
 
 
 async def _read(firm: Firm, engagements: int) -> Reading:
@@ -214,4 +220,5 @@ async def _commands(firm: Firm, story: Story) -> Counter[str]:
 
 if __name__ == "__main__":
     options = arguments(__doc__).parse_args()
-    finish(lifecycle(QUICK if options.quick else FULL))
+    plan = QUICK if options.quick else FULL
+    finish(lifecycle(plan, fresh_workers=not options.quick))

@@ -141,14 +141,21 @@ class EngagementStore:
     async def billing_status(
         self, engagement_id: EngagementId, invoice_id: InvoiceId | None, stage: BillingStage
     ) -> BillingStatus:
-        """Versions are counted per engagement under its row lock. Raises RecordMissing."""
+        """Versions are counted per engagement under its row lock. Raises RecordMissing.
+
+        Once the engagement is closed it is shown as closed: what its invoices have to tell may be
+        late, and would be newer.
+        """
         async with transaction(self._engine) as connection:
             counted = await connection.execute(
                 update(engagement)
                 .where(engagement.c.id == engagement_id)
                 .values(status_version=engagement.c.status_version + 1)
                 .returning(
-                    engagement.c.status_version, engagement.c.project_code, text("now() AS as_of")
+                    engagement.c.status_version,
+                    engagement.c.project_code,
+                    engagement.c.stage,
+                    text("now() AS as_of"),
                 )
             )
             row = counted.mappings().one_or_none()
@@ -156,7 +163,7 @@ class EngagementStore:
                 raise missing("engagement", engagement_id)
             status = BillingStatus(
                 engagement_id=engagement_id,
-                stage=stage,
+                stage=BillingStage.CLOSED if row["stage"] == _CLOSED else stage,
                 project_code=row["project_code"],
                 version=row["status_version"],
                 as_of=row["as_of"],
@@ -165,6 +172,8 @@ class EngagementStore:
                 return status
             return await _with_invoice(connection, status, invoice_id)
 
+
+_CLOSED = EngagementStage.CLOSED.value
 
 _OPEN_WORK = """
 SELECT what FROM (

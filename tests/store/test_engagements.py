@@ -153,6 +153,14 @@ async def test_each_status_is_newer_than_the_one_before_also_when_asked_at_once(
     assert told[0].project_code == make.make_agreement().plan.code
 
 
+async def test_a_late_status_of_an_invoice_does_not_reopen_what_people_see_as_closed(
+    active: Store,
+) -> None:
+    await active.engagements.set_stage(make.ENGAGEMENT, EngagementStage.CLOSED)
+    late = await active.engagements.billing_status(make.ENGAGEMENT, None, BillingStage.PAID)
+    assert late.stage is BillingStage.CLOSED
+
+
 async def test_reconciliation_sees_the_projects_of_active_engagements_with_their_erp_records(
     active: Store,
 ) -> None:
