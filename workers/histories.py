@@ -29,6 +29,9 @@ from workflows.tolerance import SignalTolerance
 FILE_BYTES_MAX = 64 * 1024 * 1024
 """Above what a server keeps of one run (50 MB)."""
 
+KNOWN: frozenset[str] = frozenset(each.__temporal_workflow_definition.name for each in WORKFLOWS)
+"""The types of workflows that today's code can go on with."""
+
 _FIRST_EVENT = datetime(2026, 1, 1, tzinfo=UTC)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
@@ -63,6 +66,9 @@ def replayer(converter: DataConverter) -> Replayer:
 
 async def replay(histories: Replayer, name: str, history: WorkflowHistory) -> Replayed:
     """Run a history through today's code."""
+    started = history.events[0].workflow_execution_started_event_attributes
+    if started.workflow_type.name not in KNOWN:
+        return Replayed(name, f"this code has no workflow {started.workflow_type.name!r}")
     result = await histories.replay_workflow(history, raise_on_replay_failure=False)
     failure = result.replay_failure
     return Replayed(name, "" if failure is None else f"{type(failure).__name__}: {failure}")
@@ -145,17 +151,16 @@ async def running(client: Client, per_type: int) -> AsyncIterator[tuple[str, Wor
             yield each.id, await handle.fetch_history()
 
 
-async def _types_running(client: Client) -> set[str]:
+async def _types_running(client: Client) -> frozenset[str]:
     """Also types that today's code does not know: those must not be forgotten in a deploy."""
-    known = {workflow.__temporal_workflow_definition.name for workflow in WORKFLOWS}
     query = "ExecutionStatus = 'Running'"
-    for name in known:
+    for name in sorted(KNOWN):
         query += f" AND WorkflowType != '{name}'"
     strangers: set[str] = set()
     async for each in client.list_workflows(query, limit=1_000):
         if each.status is WorkflowExecutionStatus.RUNNING:
             strangers.add(each.workflow_type)
-    return known | strangers
+    return KNOWN | strangers
 
 
 # -- commands -------------------------------------------------------------------------------------

@@ -34,4 +34,5 @@ async def test_a_running_workflow_that_the_code_no_longer_knows_is_a_problem(
     bench: Bench,
 ) -> None:
     await bench.listen()
-    assert "Ear" in (await sampled(bench, bench.engagement)).problem
+    problem = (await sampled(bench, bench.engagement)).problem
+    assert problem == "this code has no workflow 'Ear'"
