@@ -21,7 +21,7 @@ from canonical.errors import RuleViolation
 from tests.canonical.engine.stories import contract, entity, event, ledger_of, rate, time_line
 
 FIRST_DAY = date(2026, 1, 5)
-EXAMPLES = int(os.environ.get("C2C_STORY_EXAMPLES", "170"))
+EXAMPLES = int(os.environ.get("C2C_STORY_EXAMPLES", "150"))
 STEPS = 60
 
 CONTRACTS: dict[str, ContractVersion] = {
