@@ -60,7 +60,6 @@ class BillingActivities:
             chunk = await self._billing.bill_chunk(
                 run, after, ITEMS_PER_CHUNK, entity.go_live, price
             )
-            activity.heartbeat()
             if chunk.items < ITEMS_PER_CHUNK:
                 return
             after = chunk.last_item

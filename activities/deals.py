@@ -8,12 +8,13 @@ from temporalio import activity
 from canonical.agreement import agree
 from canonical.base import Noun
 from canonical.case import Case
+from canonical.contract import ContractVersion, ExpensesLine
 from canonical.deal import Deal
 from canonical.errors import Role
 from canonical.ids import EngagementId, case_id
 from canonical.landscape import Landscape, LegalEntity, SystemRole
 from canonical.ports import Crm
-from canonical.records import CaseRecords, EngagementRecords
+from canonical.records import BillingRecords, CaseRecords, EngagementRecords
 from canonical.validation import ValidationReport, validate_deal
 
 FINDINGS_SHOWN_MAX = 30
@@ -58,9 +59,14 @@ class DealActivities:
     """Runs on the CRM's task queue."""
 
     def __init__(
-        self, crm: Crm, records: EngagementRecords, cases: CaseRecords, landscape: Landscape
+        self,
+        crm: Crm,
+        records: EngagementRecords,
+        contracts: BillingRecords,
+        cases: CaseRecords,
+        landscape: Landscape,
     ) -> None:
-        self._crm, self._records = crm, records
+        self._crm, self._records, self._contracts = crm, records, contracts
         self._cases, self._landscape = cases, landscape
 
     @activity.defn
@@ -103,10 +109,12 @@ class DealActivities:
         if not report.passed:
             return tuple(_findings(report))
         plan, client = await self._records.plan(engagement)
+        agreed = (await self._contracts.contract_versions(engagement))[-1]
         now = agree(deal, self._landscape.entity(deal.legal_entity))
         pairs = [
             ("client", client.model_dump(mode="json"), now.client.model_dump(mode="json")),
             ("project", plan.model_dump(mode="json"), now.plan.model_dump(mode="json")),
+            ("contract", _terms(agreed), _terms(now.contract)),
         ]
         return tuple(
             f"{noun}.{field}: set up as {before[field]!r}, the deal now says {after[field]!r}"[:500]
@@ -126,6 +134,13 @@ def _refused(deal: Deal, report: ValidationReport) -> DealReview:
 def _findings(report: ValidationReport) -> list[str]:
     shown = report.findings[:FINDINGS_SHOWN_MAX]
     return [f"{each.field}: {each.message}. {each.remedy}"[:500] for each in shown]
+
+
+def _terms(version: ContractVersion) -> dict[str, object]:
+    """What the deal says and neither client nor project shows."""
+    line = version.line_of("expenses")
+    markup = line.markup_percent.normalize() if isinstance(line, ExpensesLine) else None
+    return {"expense_markup_percent": None if markup is None else f"{markup:f}"}
 
 
 def _systems(entity: LegalEntity, landscape: Landscape) -> Systems:

@@ -1,9 +1,9 @@
 """Our errors become Temporal's here and nowhere else; what cannot go on becomes a case.
 
-The interceptor surrounds every activity: it beats, translates `DomainError` into `ApplicationError`
-(type, retryable or not, the time that a system named), and opens the case in the store before the
-workflow hears of it. An activity that keeps failing for a reason that time should mend opens a case
-too, after `ATTEMPTS_BEFORE_CASE` attempts, and resolves it when it succeeds after all.
+The interceptor surrounds every activity: it beats, logs what fails, translates `DomainError` into
+`ApplicationError` (type, retryable or not, the time that a system named), and opens the case in the
+store before the workflow hears of it. An activity that keeps failing for a reason that time should
+mend opens a case too, after `ATTEMPTS_BEFORE_CASE` attempts; it is resolved when the failing ends.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
@@ -25,6 +26,9 @@ from canonical.case import Case
 from canonical.errors import DomainError, Role, SystemBusy, SystemOutcome
 from canonical.ids import CaseId, case_id
 from canonical.records import CaseRecords
+from runtime.correlation import correlated
+
+log = structlog.get_logger(__name__)
 
 ATTEMPTS_BEFORE_CASE = 8
 """With the policies' intervals this is one to four minutes of trying."""
@@ -64,19 +68,22 @@ class _Translating(ActivityInboundInterceptor):
         self._cases, self._clock = cases, clock
 
     async def execute_activity(self, input: ExecuteActivityInput) -> object:
-        try:
-            async with beating():
-                result: object = await super().execute_activity(input)
-        except DomainError as error:
-            raise await self._translated(error) from error
-        except ApplicationError:
-            raise
-        except Exception as error:
-            await self._note_long_failure(error)
-            raise
-        if activity.info().attempt > ATTEMPTS_BEFORE_CASE:
-            await self._cases.resolve_case(_repeated_case_id(), "the step succeeded")
-        return result
+        info = activity.info()
+        with correlated(correlation_id=_process(), activity=info.activity_type):
+            try:
+                async with beating():
+                    result: object = await super().execute_activity(input)
+            except DomainError as error:
+                _tell(error)
+                raise await self._translated(error) from _told_whole(error)
+            except ApplicationError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the edge of our code: translated and raised
+                _tell(error)
+                await self._note_long_failure(error)
+                raise _defect(error) from _told_whole(error)
+            await self._end_long_failure("the step succeeded")
+            return result
 
     async def _translated(self, error: DomainError) -> ApplicationError:
         if error.retryable:
@@ -84,6 +91,7 @@ class _Translating(ActivityInboundInterceptor):
             return _retryable(error)
         refusal = _refusal(error)
         await self._cases.open_case(_case(refusal, self._clock()))
+        await self._end_long_failure(f"the step is refused now: {refusal.cause}")
         return ApplicationError(refusal.message, refusal, type=refusal.cause, non_retryable=True)
 
     async def _note_long_failure(self, error: Exception) -> None:
@@ -98,6 +106,38 @@ class _Translating(ActivityInboundInterceptor):
             remedy="The step is retried until it succeeds; see what keeps it from that.",
         )
         await self._cases.open_case(_case(refusal, self._clock()))
+
+    async def _end_long_failure(self, how: str) -> None:
+        if activity.info().attempt > ATTEMPTS_BEFORE_CASE:
+            await self._cases.resolve_case(_repeated_case_id(), how)
+
+
+def _tell(error: Exception) -> None:
+    """Our own errors explain themselves; any other is a defect, logged with its traceback."""
+    known = isinstance(error, DomainError)
+    log.warning(
+        "activity.failed",
+        attempt=activity.info().attempt,
+        error=type(error).__name__,
+        retryable=error.retryable if isinstance(error, DomainError) else True,
+        message=_bounded(str(error)),
+        exc_info=None if known else _told_whole(error),
+    )
+
+
+def _told_whole(error: Exception) -> Exception | None:
+    """The error to send along or to log whole, unless it or a cause of its own is too long."""
+    each: BaseException | None = error
+    while each is not None:
+        if len(str(each)) > MESSAGE_CHARACTERS_MAX:
+            return None
+        each = each.__cause__
+    return error
+
+
+def _defect(error: Exception) -> ApplicationError:
+    """Retried for as long as it takes: a fix may be deployed meanwhile."""
+    return ApplicationError(_bounded(str(error)), type=type(error).__name__)
 
 
 def _retryable(error: DomainError) -> ApplicationError:

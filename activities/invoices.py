@@ -107,7 +107,6 @@ class PaymentFeedActivities:
                     page.payments, feed=(self._system, feed, page.cursor)
                 )
                 pages, new = pages + 1, new + stored.new
-                activity.heartbeat(page.cursor)
         return Pulled(pages=pages, new=new)
 
 

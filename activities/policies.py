@@ -28,6 +28,9 @@ def _retries(first_s: float, most_s: float) -> RetryPolicy:
     )
 
 
+KILLED_WORKER_NOTICED = timedelta(seconds=10)
+"""Beats come in the background after half of it, so calls of a few seconds cost none."""
+
 VENDOR_DEADLINE_S = 90
 """The longest HTTP deadline of a vendor call; with the settle time below it fits the activity's
 own."""
@@ -40,21 +43,21 @@ STORE = CallPolicy(
 
 VENDOR_READ = CallPolicy(
     start_to_close_timeout=timedelta(seconds=VENDOR_DEADLINE_S + 30),
-    heartbeat_timeout=timedelta(seconds=20),
+    heartbeat_timeout=KILLED_WORKER_NOTICED,
     retry_policy=_retries(1, 60),
 )
 """A few calls that read from an outside system."""
 
 VENDOR_WRITE = CallPolicy(
     start_to_close_timeout=timedelta(seconds=3 * VENDOR_DEADLINE_S),
-    heartbeat_timeout=timedelta(seconds=20),
+    heartbeat_timeout=KILLED_WORKER_NOTICED,
     retry_policy=_retries(1, 60),
 )
 """Look, write, verify in an outside system; a killed worker is noticed by the missing heartbeat."""
 
 BULK = CallPolicy(
     start_to_close_timeout=timedelta(minutes=30),
-    heartbeat_timeout=timedelta(seconds=60),
+    heartbeat_timeout=2 * KILLED_WORKER_NOTICED,
     retry_policy=_retries(1, 60),
 )
 """Work that grows with the number of items: reading a source, rating a run."""

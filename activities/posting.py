@@ -32,6 +32,8 @@ it."""
 
 LANE_TTL_S = 120.0
 LANE_TRIES, LANE_EVERY_S = 60, 0.5
+ATTEMPTS_SUCCEEDED_MAX = 20
+"""Of so many earlier attempts the leases are ended; only one can hold a lane."""
 
 
 class IssueInvoice(Noun):
@@ -126,9 +128,18 @@ class PostingActivities:
 
     @asynccontextmanager
     async def _lane(self, lane: str) -> AsyncIterator[None]:
-        """One holder at a time. Raises SystemBusy when the lane stays taken."""
+        """One holder at a time. Raises SystemBusy when the lane stays taken.
+
+        Temporal starts an attempt when the one before is over, by a crash maybe: then its lease,
+        which would keep the lane until it expires, is ended here."""
         info = activity.info()
-        holder = f"{info.workflow_id}/{info.activity_id}/{info.attempt}"
+        attempts = [
+            f"{info.workflow_id}/{info.activity_id}/{number}"
+            for number in range(max(1, info.attempt - ATTEMPTS_SUCCEEDED_MAX), info.attempt + 1)
+        ]
+        *earlier, holder = attempts
+        for ended in earlier:
+            await self._lanes.release(lane, ended)
         for _ in range(LANE_TRIES):
             if await self._lanes.acquire(lane, holder, slots=1, ttl_s=LANE_TTL_S) is not None:
                 break

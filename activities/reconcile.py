@@ -10,9 +10,9 @@ from temporalio import activity
 
 from canonical.base import Noun
 from canonical.case import Case
-from canonical.errors import Role
+from canonical.errors import DataRejected, Role
 from canonical.ids import ExternalRef, case_id
-from canonical.invoice import PostedInvoice
+from canonical.invoice import DraftInvoice, PostedInvoice
 from canonical.money import Money
 from canonical.ports import Erp
 from canonical.records import CaseRecords, LedgerInvoice, LinkedProject, ReconcileRecords
@@ -41,6 +41,8 @@ class DayCompared(Noun):
     projects: int
     invoices: int
     breaks: int
+    drafts_removed: int = 0
+    """Surplus drafts of posted invoices: what a create that was answered too late left behind."""
     shown: tuple[Break, ...] = ()
 
 
@@ -58,6 +60,7 @@ class ReconcileActivities:
         ours = await self._records.invoices_dated(request.legal_entity, request.day)
         theirs = await self._posted(request)
         breaks += invoice_breaks(ours, theirs)
+        drafts_removed = await self._remove_litter(request.legal_entity, ours)
         for each in breaks:
             await self._cases.open_case(_case(request, each))
         return DayCompared(
@@ -65,6 +68,7 @@ class ReconcileActivities:
             projects=len(projects),
             invoices=len({each.key for each in ours} | {each.key for each in theirs}),
             breaks=len(breaks),
+            drafts_removed=drafts_removed,
             shown=tuple(breaks[:BREAKS_SHOWN_MAX]),
         )
 
@@ -76,12 +80,26 @@ class ReconcileActivities:
         for code, linked in clients.items():
             found = await self._erp.find_client(legal_entity, code)
             breaks += _link_break("client", code, linked, found)
-            activity.heartbeat()
         for project in projects:
             found = await self._erp.find_project(legal_entity, project.code)
             breaks += _link_break("project", project.code, project.project, found)
-            activity.heartbeat()
         return breaks
+
+    async def _remove_litter(self, legal_entity: str, ours: Sequence[LedgerInvoice]) -> int:
+        """Delete drafts that carry the key of an invoice that another document is bound to."""
+        removed = 0
+        for invoice in ours:
+            for document in await self._erp.find_invoices(legal_entity, invoice.key):
+                if invoice.reference is not None and document.reference != invoice.reference:
+                    removed += await self._removed(document)
+        return removed
+
+    async def _removed(self, document: DraftInvoice) -> bool:
+        try:
+            await self._erp.delete_draft(document)
+        except DataRejected:
+            return False  # it is posted: the comparison has said so already
+        return True
 
     async def _posted(self, request: CompareDay) -> list[PostedInvoice]:
         pages = self._erp.posted_invoices(request.legal_entity, request.day, request.day)

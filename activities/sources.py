@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -28,6 +28,9 @@ PAGES_PER_PULL_MAX = 2_000
 PUSH_CHECKS = 10
 PUSH_CHECK_EVERY_S = 1.0
 """A pushed total may still be on its way through the inbox when the cut-off is heard."""
+
+RECORDED_EARLY = timedelta(days=366)
+"""Work that people recorded before the agreed start is looked for too: the run then names it."""
 
 Kind = Literal["time", "expense"]
 
@@ -85,7 +88,6 @@ class SourceActivities:
             feed = (self._system, ITEMS_FEED, page.cursor)
             stored = await self._work.store_items(page.items, feed=feed)
             pulled = _added(pulled, stored)
-            activity.heartbeat(page.cursor)
             if pulled.pages >= PAGES_PER_PULL_MAX:
                 break
         return pulled
@@ -99,7 +101,8 @@ class SourceActivities:
         project = await self._records.reference(plan.id, self._system)
         if project is None:
             raise SourceIncomplete(f"project {plan.code} has no record in {self._system}")
-        first, last = min(plan.starts, last_day(request.period)), last_day(request.period)
+        last = last_day(request.period)
+        first = min(plan.starts, last) - RECORDED_EARLY
         theirs = await self._swept(project, first, last, request)
         for kind in ("time", "expense"):
             ours = await self._work.totals(project, kind, first, last, request.cutoff)
@@ -118,7 +121,6 @@ class SourceActivities:
             for item in items:
                 if item.approved_at is not None and item.approved_at <= request.cutoff:
                     sums[item.kind] = _counted(sums[item.kind], item)
-            activity.heartbeat()
         return sums
 
 
@@ -138,21 +140,20 @@ class PushedSourceActivities:
         project = ExternalRef(system=request.system, kind="project", id=plan.code)
         for _ in range(PUSH_CHECKS - 1):
             try:
-                return await self._proven(project, plan.code, plan.starts, request.proof)
+                return await self._proven(project, plan.code, request.proof.cutoff)
             except SourceIncomplete:
                 await asyncio.sleep(PUSH_CHECK_EVERY_S)
-        return await self._proven(project, plan.code, plan.starts, request.proof)
+        return await self._proven(project, plan.code, request.proof.cutoff)
 
-    async def _proven(
-        self, project: ExternalRef, code: str, starts: date, request: ProveComplete
-    ) -> Completeness:
-        last = last_day(request.period)
-        theirs = await self._work.declared_totals(project, "expense", request.cutoff)
-        if theirs is None:
+    async def _proven(self, project: ExternalRef, code: str, cutoff: datetime) -> Completeness:
+        """The source speaks of everything that was approved by its own instant, whatever the work
+        date: ours is counted in the same way."""
+        theirs = await self._work.declared_totals(project, "expense", cutoff)
+        if theirs is None or theirs.as_of is None:
             raise SourceIncomplete(
-                f"{project.system} has not declared project {code} complete up to {request.cutoff}"
+                f"{project.system} has not declared project {code} complete up to {cutoff}"
             )
-        ours = await self._work.totals(project, "expense", starts, last, request.cutoff)
+        ours = await self._work.totals(project, "expense", date.min, date.max, theirs.as_of)
         _require_equal(project.system, code, theirs, ours)
         return Completeness(expense=theirs)
 
@@ -177,11 +178,11 @@ class DealFeedActivities:
                     source=self._system,
                     occurred_at=deal.changed_at,
                     deal=deal.reference,
+                    revision=deal.revision,
                 )
                 new += (await self._events.record_event(event, deal.changed_at)).new
             await self._work.note_poll(self._system, DEALS_FEED, next_cursor)
             pulled = pulled.model_copy(update={"pages": pulled.pages + 1, "new": pulled.new + new})
-            activity.heartbeat(next_cursor)
         return pulled
 
 

@@ -17,7 +17,7 @@ from canonical.contract import (
     RateRow,
     TimeAndMaterialsLine,
 )
-from canonical.deal import Deal, DealLine
+from canonical.deal import Deal, DealLine, DealPerson
 from canonical.ids import client_id, contract_id, engagement_id, project_id
 from canonical.landscape import LegalEntity
 from canonical.project import ProjectPlan, RoleRate, TeamMember
@@ -35,26 +35,23 @@ class Agreement(Noun):
 def agree(deal: Deal, entity: LegalEntity) -> Agreement:
     """The agreement of a deal that passed validation."""
     client = client_of(deal)
-    starts = _start(deal)
-    rates = rate_rows(deal, entity, starts)
-    tax_code = tax_code_for(entity, client)
+    rates = rate_rows(deal, entity, _start(deal))
+    return Agreement(
+        client=client,
+        contract=_contract(deal, entity, client, rates),
+        plan=_plan(deal, entity, rates),
+    )
+
+
+def _contract(
+    deal: Deal, entity: LegalEntity, client: Client, rates: tuple[RateRow, ...]
+) -> ContractVersion:
     engagement = engagement_id(deal.reference)
-    lines: list[ContractLine] = [
-        TimeAndMaterialsLine(line_id="time", tax_code=tax_code, rates=rates)
-    ]
-    if deal.expense_markup_percent is not None:
-        lines.append(
-            ExpensesLine(
-                line_id="expenses",
-                tax_code=tax_code,
-                markup_percent=deal.expense_markup_percent,
-            )
-        )
-    contract = ContractVersion(
+    return ContractVersion(
         contract_id=contract_id(engagement),
         engagement_id=engagement,
         version=1,
-        effective_from=starts,
+        effective_from=_start(deal),
         legal_entity=entity.code,
         bill_to=client.id,
         currency=deal.currency,
@@ -62,9 +59,22 @@ def agree(deal: Deal, entity: LegalEntity) -> Agreement:
         purchase_order=deal.purchase_order,
         grouping=entity.grouping,
         tax_mode=entity.tax_mode,
-        lines=tuple(lines),
+        lines=_lines(deal, tax_code_for(entity, client), rates),
     )
-    plan = ProjectPlan(
+
+
+def _lines(deal: Deal, tax_code: str, rates: tuple[RateRow, ...]) -> tuple[ContractLine, ...]:
+    """Time by its rates; expenses only where the deal says at which mark-up."""
+    time = TimeAndMaterialsLine(line_id="time", tax_code=tax_code, rates=rates)
+    if deal.expense_markup_percent is None:
+        return (time,)
+    markup = deal.expense_markup_percent
+    return time, ExpensesLine(line_id="expenses", tax_code=tax_code, markup_percent=markup)
+
+
+def _plan(deal: Deal, entity: LegalEntity, rates: tuple[RateRow, ...]) -> ProjectPlan:
+    engagement = engagement_id(deal.reference)
+    return ProjectPlan(
         id=project_id(engagement),
         engagement_id=engagement,
         deal=deal.reference,
@@ -72,23 +82,20 @@ def agree(deal: Deal, entity: LegalEntity) -> Agreement:
         name=deal.name,
         legal_entity=entity.code,
         currency=deal.currency,
-        starts=starts,
+        starts=_start(deal),
         ends=deal.service_end,
         purchase_order=deal.purchase_order,
-        team=tuple(
-            TeamMember(
-                name=person.name,
-                email=person.email,
-                role=entity.role_named(person.role) or person.role,
-            )
-            for person in deal.team
-        ),
+        team=tuple(_member(person, entity) for person in deal.team),
         rates=tuple(
             RoleRate(role=row.role, rate=row.rate, effective_from=row.effective_from)
             for row in rates
         ),
     )
-    return Agreement(client=client, contract=contract, plan=plan)
+
+
+def _member(person: DealPerson, entity: LegalEntity) -> TeamMember:
+    role = entity.role_named(person.role) or person.role
+    return TeamMember(name=person.name, email=person.email, role=role)
 
 
 def client_of(deal: Deal) -> Client:
@@ -96,7 +103,7 @@ def client_of(deal: Deal) -> Client:
     account = deal.account
     if account is None or deal.net_days is None:
         raise AssertionError(f"deal {deal.reference} was not validated")
-    vat_id = re.sub(r"[\s.-]", "", account.vat_id).upper()
+    vat_id = compact_vat_id(account.vat_id)
     return Client(
         id=client_id(account.reference),
         reference=account.reference,
@@ -111,6 +118,11 @@ def client_of(deal: Deal) -> Client:
         net_days=deal.net_days,
         invoice_email=account.invoice_email,
     )
+
+
+def compact_vat_id(text: str) -> str:
+    """`DE 136.695-976` as `DE136695976`."""
+    return re.sub(r"[\s.-]", "", text).upper()
 
 
 def rate_rows(deal: Deal, entity: LegalEntity, starts: date) -> tuple[RateRow, ...]:

@@ -25,6 +25,9 @@ from canonical.terms.lines import (
 )
 from canonical.terms.policies import BillingPolicies, RateLevel, RevenueTiming
 
+RATE_DIGITS_MAX, RATE_DECIMALS = 14, 4
+MARKUP_PERCENT_MAX = 1_000
+
 
 class RateRow(Noun):
     """The rate of a role per hour, in the contract's currency, from and until (inclusive) a WORK
@@ -37,7 +40,7 @@ class RateRow(Noun):
     level: RateLevel = RateLevel.CONTRACT_ROLE
     person: str = ""
     """For the level `person` only."""
-    rate: Decimal = Field(ge=0, max_digits=14, decimal_places=4)
+    rate: Decimal = Field(ge=0, max_digits=RATE_DIGITS_MAX, decimal_places=RATE_DECIMALS)
     effective_from: date
     effective_to: date | None = None
 
@@ -47,6 +50,15 @@ class RateRow(Noun):
             raise ValueError(f"rate row {self.row}: only the level `person` names a person, always")
         if not self.role and self.level not in (RateLevel.PERSON, RateLevel.DEFAULT):
             raise ValueError(f"rate row {self.row} of level {self.level} needs a role")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.effective_to is not None and self.effective_to < self.effective_from:
+            raise ValueError(
+                f"rate row {self.row} ends on {self.effective_to}, before it begins on "
+                f"{self.effective_from}"
+            )
         return self
 
     def covers(self, role: str, work_date: date) -> bool:
@@ -100,7 +112,7 @@ class ExpensesLine(LineTerms):
     """Approved expenses, re-billed at their net cost plus a mark-up in percent."""
 
     method: Literal["expenses"] = "expenses"
-    markup_percent: Decimal = Field(default=Decimal(0), ge=0, le=1_000)
+    markup_percent: Decimal = Field(default=Decimal(0), ge=0, le=MARKUP_PERCENT_MAX)
     ceilings: tuple[Ceiling, ...] = Field(default=(), max_length=200)
     unit_rates: tuple[UnitRate, ...] = Field(default=(), max_length=200)
     """Per diems and mileage."""

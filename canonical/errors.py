@@ -35,6 +35,11 @@ class Role(StrEnum):
     FINANCE = "finance"
     INTEGRATION_SUPPORT = "integration_support"
 
+    @property
+    def words(self) -> str:
+        """As people read it: `project operations`."""
+        return self.value.replace("_", " ")
+
 
 class DomainError(Exception):
     """The root. The message is one sentence for people: the thing, the reason, the remedy."""

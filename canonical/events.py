@@ -28,6 +28,8 @@ class DealClosed(_Event):
 
     type: Literal["deal.closed"] = "deal.closed"
     deal: ExternalRef
+    revision: str = ""
+    """The deal's revision, where the teller knows it: once it was read, the event is no news."""
 
 
 class TimeApproved(_Event):

@@ -3,6 +3,7 @@ object."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NewType
 from uuid import UUID, uuid5
 
@@ -40,8 +41,17 @@ class ExternalRef(Noun):
 
 def derive(noun: str, *key: str | int) -> str:
     """The id of a noun by its business key; parts are joined unambiguously."""
-    namespace = uuid5(_ROOT, noun)
-    return str(uuid5(namespace, "\x1f".join(str(part) for part in key)))
+    return str(uuid5(_namespace(noun), "\x1f".join(_escaped(str(part)) for part in key)))
+
+
+@cache
+def _namespace(noun: str) -> UUID:
+    return uuid5(_ROOT, noun)
+
+
+def _escaped(part: str) -> str:
+    """The separator inside a part is no separator."""
+    return part.replace("\x1e", "\x1e0").replace("\x1f", "\x1e1")
 
 
 def client_id(owner: ExternalRef) -> ClientId:
@@ -65,8 +75,11 @@ def work_item_id(source: str, kind: str, external_id: str) -> WorkItemId:
     return WorkItemId(derive("work_item", source, kind, external_id))
 
 
-def transaction_id(item: WorkItemId, version: int, portion: int, run: int) -> TransactionId:
-    return TransactionId(derive("billing_transaction", item, version, portion, run))
+def transaction_id(
+    item: WorkItemId, version: int, portion: int, period: str, run: int
+) -> TransactionId:
+    """Runs are numbered per period, so the period is part of the key."""
+    return TransactionId(derive("billing_transaction", item, version, portion, period, run))
 
 
 def invoice_id(

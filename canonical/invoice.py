@@ -20,6 +20,8 @@ LINES_MAX = 500
 """Lines of one invoice; above it the grouping coarsens (an ERP posts a 50-line invoice in
 seconds)."""
 
+DESCRIPTION_CHARACTERS_MAX = 1_000
+
 
 class InvoiceState(StrEnum):
     DRAFT = "draft"
@@ -48,7 +50,7 @@ class InvoiceLine(Noun):
     line_no: int = Field(ge=1)
     kind: str
     """`time` or `expense`: the ERP mapping chooses product and account by it."""
-    description: str = Field(max_length=1_000)
+    description: str = Field(max_length=DESCRIPTION_CHARACTERS_MAX)
     net: Money
     tax_code: str
     quantity: Decimal = Decimal(0)

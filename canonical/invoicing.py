@@ -10,12 +10,15 @@ from decimal import Decimal
 from canonical.billing import BillingRun, BillingTransaction
 from canonical.contract import ContractVersion, InvoiceGrouping
 from canonical.ids import invoice_id
-from canonical.invoice import LINES_MAX, Invoice, InvoiceLine
+from canonical.invoice import DESCRIPTION_CHARACTERS_MAX, LINES_MAX, Invoice, InvoiceLine
 from canonical.landscape import LegalEntity
 from canonical.money import Money, total
 from canonical.taxation import tax_rows
 
 GroupKey = tuple[str, str, str, str]
+
+_DETAIL_CHARACTERS = 200
+"""Room in a description for hours, rate, currency and dates."""
 
 _COARSER: dict[InvoiceGrouping, InvoiceGrouping | None] = {
     InvoiceGrouping.ENTRY: InvoiceGrouping.DAY,
@@ -123,10 +126,15 @@ def _describe(key: GroupKey, members: list[BillingTransaction]) -> str:
     first, last = _span(members)
     span = f"{first}" if first == last else f"{first} to {last}"
     if members[0].kind == "expense":
-        return f"Expenses: {key[1] or 'other'}, {span}"
+        return f"Expenses: {_label(key) or 'other'}, {span}"
     hours = sum((member.quantity for member in members), Decimal(0)).normalize()
     rate = members[0].rate.normalize()
-    return f"{key[1]}, {hours:f} h at {rate:f} {members[0].amount.currency}, {span}"
+    return f"{_label(key)}, {hours:f} h at {rate:f} {members[0].amount.currency}, {span}"
+
+
+def _label(key: GroupKey) -> str:
+    """A task's name has no limit, a line's description has."""
+    return key[1][: DESCRIPTION_CHARACTERS_MAX - _DETAIL_CHARACTERS]
 
 
 def _span(members: list[BillingTransaction]) -> tuple[date, date]:

@@ -136,11 +136,21 @@ class LegalEntity(Noun):
     def _zone_exists(cls, zone: str) -> str:
         try:
             ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(
                 f"{zone!r} is not a time zone; use a name such as Europe/Berlin"
             ) from error
         return zone
+
+    @field_validator("roles")
+    @classmethod
+    def _folded(cls, roles: dict[str, str]) -> dict[str, str]:
+        """However the landscape writes them; two spellings of one name must agree."""
+        folded: dict[str, str] = {}
+        for theirs, ours in roles.items():
+            if folded.setdefault(theirs.strip().casefold(), ours) != ours:
+                raise ValueError(f"role {theirs!r} is mapped twice, to different roles")
+        return folded
 
     def system(self, role: SystemRole) -> str:
         """The instance that serves a role. Raises SetupInvalid when there is none."""

@@ -36,7 +36,8 @@ def minor_unit(currency: str) -> Decimal:
 
 def round_half_up(value: Decimal, step: Decimal) -> Decimal:
     """`value` on the grid of `step`, ties away from zero (accounting rules, convention 2)."""
-    return (value / step).quantize(Decimal(1), rounding=ROUND_HALF_UP) * step
+    steps = (value / step).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    return steps * step + Decimal(0)  # the sum turns -0.00 into 0.00
 
 
 class Money(Noun):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
 
-_MONTH = re.compile(r"^\d{4}-(0[1-9]|1[0-2])$")
+_MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 def _valid_period(text: str) -> str:
-    if not _MONTH.match(text):
+    if not _MONTH.fullmatch(text):
         raise ValueError(f"{text!r} is not a billing period; write year and month, such as 2026-11")
     return text
 
@@ -43,3 +44,8 @@ def next_period(period: str) -> str:
 def due_date(invoice_date: date, net_days: int) -> date:
     """Invoice date plus net days, counted in calendar days."""
     return invoice_date + timedelta(days=net_days)
+
+
+def day_before(moment: datetime, time_zone: str) -> date:
+    """The day before the one that `moment` falls on in a time zone."""
+    return (moment.astimezone(ZoneInfo(time_zone)) - timedelta(days=1)).date()

@@ -25,19 +25,25 @@ def tax_code_for(entity: LegalEntity, client: Client) -> str:
 
     Raises SetupInvalid when the entity's policy has no code for such a client.
     """
-    policy, country = entity.tax_policy, client.address.country
-    if country == entity.country:
-        return policy.domestic
-    if country in EU_VAT_AREA and entity.country in EU_VAT_AREA:
-        code = policy.eu_business if client.vat_id() else policy.domestic
-    else:
-        code = policy.third_country
+    code = _code_for(entity, client)
     if not code:
+        country = client.address.country
         raise SetupInvalid(
             f"legal entity {entity.code} has no tax code for clients in {country or 'no country'}; "
             "add it to the landscape's tax_policy"
         )
     return code
+
+
+def _code_for(entity: LegalEntity, client: Client) -> str:
+    policy, country = entity.tax_policy, client.address.country
+    if not country:
+        return ""
+    if country == entity.country:
+        return policy.domestic
+    if country in EU_VAT_AREA and entity.country in EU_VAT_AREA:
+        return policy.eu_business if client.vat_id() else policy.domestic
+    return policy.third_country
 
 
 def tax_rule_on(entity: LegalEntity, code: str, day: date) -> TaxRule:
@@ -89,6 +95,6 @@ def check_against(ours: Money, theirs: Money, lines: int, what: str) -> None:
 
 
 def legal_texts(entity: LegalEntity, rows: Iterable[TaxRow], tax_point: date) -> tuple[str, ...]:
-    """The sentences that a document with these tax rows must carry."""
+    """The sentences that a document with these tax rows must carry, each once."""
     rules = (tax_rule_on(entity, row.tax_code, tax_point) for row in rows)
-    return tuple(rule.legal_text for rule in rules if rule.legal_text)
+    return tuple(dict.fromkeys(rule.legal_text for rule in rules if rule.legal_text))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
-from canonical.base import Noun
+from canonical.base import Fact, Noun
 from canonical.ids import ExternalRef, WorkItemId, work_item_id
 from canonical.money import Money
 
@@ -16,7 +16,7 @@ HOURS_MAX_PER_ENTRY = Decimal(744)
 """More hours than a month has are a mistake of unit (minutes sent as hours)."""
 
 
-class _WorkItem(Noun):
+class _WorkItem(Fact):
     source: str
     """The system instance that recorded it."""
     external_id: str = Field(min_length=1, max_length=200)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Final
+
+from pydantic import BaseModel
 
 from canonical.events import Event, ExpenseApproved, ExpenseRecalled, TimeApproved, TimeRecalled
 from canonical.landscape import Landscape
 from gateway.problems import EventProblem
 
+SIMILARITY_MIN: Final = 0.8
+
 
 def contradictions(index: int, event: Event, landscape: Landscape) -> Iterator[EventProblem]:
+    yield from _misspelt_fields(index, event)
     yield from _unknown_names(index, event, landscape)
     if isinstance(event, TimeApproved | ExpenseApproved):
         yield from _unapproved(index, event)
@@ -25,6 +32,22 @@ def contradictions(index: int, event: Event, landscape: Landscape) -> Iterator[E
                 )
     if isinstance(event, ExpenseApproved | ExpenseRecalled):
         yield from _mixed_currencies(index, event)
+
+
+def _misspelt_fields(index: int, event: Event) -> Iterator[EventProblem]:
+    """Unknown fields are kept, but `billible: false` must not be billed because of one letter."""
+    places: list[tuple[str, BaseModel]] = [("", event)]
+    places += [(f"items.{place}.", item) for place, item in enumerate(getattr(event, "items", ()))]
+    for prefix, model in places:
+        for name in model.model_extra or {}:
+            meant = get_close_matches(name, type(model).model_fields, n=1, cutoff=SIMILARITY_MIN)
+            if meant:
+                yield EventProblem(
+                    event=index,
+                    field=f"{prefix}{name}",
+                    reason=f"there is no field {name!r}, but there is {meant[0]!r}",
+                    remedy=f"Write {meant[0]}, or give the field of your own a name of its own.",
+                )
 
 
 def _unapproved(index: int, event: TimeApproved | ExpenseApproved) -> Iterator[EventProblem]:

@@ -1,69 +1,83 @@
-"""The vendors' own webhooks: one per system instance whose adapter has one."""
+"""The vendors' own webhooks: one per system instance, behind a path that only the vendor knows."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import re
 import secrets as randomness
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import SecretStr
 
 from adapters.registry import Adapter, AdapterContext
-from adapters.webhooks import (
-    Acknowledgement,
-    Delivery,
-    DeliveryRefused,
-    Notification,
-    Webhook,
-)
-from canonical.events import Event
-from canonical.landscape import Landscape
-from gateway.bodies import BODY_BYTES_MAX
+from adapters.webhooks import DeliveryRefused, Webhook
+from canonical.errors import SetupInvalid
+from canonical.landscape import Landscape, SystemInstance
 from runtime.landscape import Secrets
+
+PATH_SECRET: Final = "webhook_path"
+"""A system's secrets whose names begin so are the last part of its webhook's path; all of them are
+active. A system that has none has no webhook."""
+_PATH_SECRET_FORM: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
+
+
+@dataclass(frozen=True)
+class _Hook:
+    webhook: Webhook
+    digests: tuple[bytes, ...] = field(repr=False)
 
 
 class VendorHooks:
-    """Finds the webhook of a path."""
+    """The webhooks of a landscape."""
 
-    def __init__(self, webhooks: Mapping[tuple[str, str], Webhook]) -> None:
-        self._webhooks = dict(webhooks)
-        self._by_instance = {instance: hook for (_, instance), hook in webhooks.items()}
-        self._nowhere = _Nowhere()
+    def __init__(
+        self, landscape: Landscape, secrets: Secrets, adapters: Mapping[str, Adapter]
+    ) -> None:
+        """Raises SetupInvalid for a path secret that could be guessed, or a setting amiss."""
+        self._hooks: dict[tuple[str, str], _Hook] = {}
+        self._webhooks: dict[str, Webhook] = {}
+        for system in landscape.systems:
+            adapter = adapters.get(system.adapter)
+            if adapter is None or adapter.webhook is None:
+                continue
+            given = secrets.get(system.name, {})
+            webhook = adapter.webhook(AdapterContext(system, landscape, given))
+            self._hooks[adapter.name, system.name] = _Hook(webhook, _digests(system, given))
+            self._webhooks[system.name] = webhook
+        self._nobody = (_digest(randomness.token_hex(32)),)
 
-    def at(self, adapter: str, instance: str) -> Webhook:
-        """The webhook; for a path that nobody has, one that refuses like a wrong secret."""
-        return self._webhooks.get((adapter, instance), self._nowhere)
+    def at(self, adapter: str, instance: str, path_secret: str) -> Webhook:
+        """The webhook of a path. Raises DeliveryRefused (404), equal and equally slow for an
+        instance that does not exist and for a wrong secret."""
+        hook = self._hooks.get((adapter, instance))
+        digests = (hook.digests if hook else ()) or self._nobody
+        presented = _digest(path_secret)
+        fits = any([hmac.compare_digest(presented, digest) for digest in digests])
+        if hook is None or not fits:
+            raise DeliveryRefused(404, "no webhook has this path")
+        return hook.webhook
 
-    def of(self, instance: str) -> Webhook | None:
-        return self._by_instance.get(instance)
-
-
-def build_hooks(
-    landscape: Landscape, secrets: Secrets, adapters: Mapping[str, Adapter]
-) -> VendorHooks:
-    """Raises SetupInvalid when a webhook lacks a secret or setting."""
-    webhooks: dict[tuple[str, str], Webhook] = {}
-    for system in landscape.systems:
-        adapter = adapters.get(system.adapter)
-        if adapter is not None and adapter.webhook is not None:
-            context = AdapterContext(system, landscape, secrets.get(system.name, {}))
-            webhooks[adapter.name, system.name] = adapter.webhook(context)
-    return VendorHooks(webhooks)
+    def of(self, instance: str) -> Webhook:
+        """The webhook of an instance, to translate what it stored. Raises SetupInvalid."""
+        if instance not in self._webhooks:
+            raise SetupInvalid(f"the landscape has no system {instance!r} with a webhook")
+        return self._webhooks[instance]
 
 
-class _Nowhere:
-    """The webhook of unknown paths: it compares a secret too, and nobody has it."""
+def _digests(system: SystemInstance, given: Mapping[str, SecretStr]) -> tuple[bytes, ...]:
+    secrets = {name: value for name, value in given.items() if name.startswith(PATH_SECRET)}
+    for name, value in secrets.items():
+        if not _PATH_SECRET_FORM.fullmatch(value.get_secret_value()):
+            raise SetupInvalid(
+                f"the secret {name!r} of system {system.name} is not a path secret: use 16 to 200 "
+                "letters, digits, - and _, such as `openssl rand -hex 24` makes"
+            )
+    return tuple(_digest(value.get_secret_value()) for value in secrets.values())
 
-    body_bytes_max = BODY_BYTES_MAX
 
-    def __init__(self) -> None:
-        self._secret = randomness.token_bytes(32)
-
-    def open(self, delivery: Delivery) -> Sequence[Notification]:
-        hmac.compare_digest(delivery.path_secret.encode(), self._secret)
-        raise DeliveryRefused(404, "there is no such webhook")
-
-    def acknowledge(self) -> Acknowledgement:
-        raise NotImplementedError("nothing is ever accepted here")
-
-    def translate(self, notification: Notification, received_at: datetime) -> Sequence[Event]:
-        raise NotImplementedError("nothing is ever accepted here")
+def _digest(path_secret: str) -> bytes:
+    """Of equal length, so that a comparison says nothing of the length either."""
+    return hashlib.sha256(path_secret.encode()).digest()

@@ -44,8 +44,11 @@ class SignedIntake:
         """Raises SignatureRefused, also for a source that nobody knows."""
         return self._verifiers.get(source, self._nobody).verify(headers, body, now)
 
-    def open(self, source: str, delivery: Proven, body: bytes) -> Sequence[Notification]:
-        """One notification per event of a proven delivery. Raises EventsRefused."""
+    def open(self, source: str, body: bytes) -> tuple[Event, ...]:
+        """The events of a proven delivery, all of which the source may assert.
+
+        Raises EventsRefused.
+        """
         events = read_events(body, self._landscape)
         problems = [
             problem
@@ -54,10 +57,7 @@ class SignedIntake:
         ]
         if problems:
             raise EventsNotAllowed(problems)
-        return [
-            Notification(f"{delivery.webhook_id}#{index}", signed_payload(event))
-            for index, event in enumerate(events)
-        ]
+        return events
 
     def _not_allowed(self, source: str, index: int, event: Event) -> EventProblem | None:
         try:
@@ -66,6 +66,14 @@ class SignedIntake:
             remedy = "Let the owner send it, or give the source that role in the landscape."
             return EventProblem(event=index, field="", reason=str(refused), remedy=remedy)
         return None
+
+
+def notifications_of(delivery: Proven, events: Sequence[Event]) -> list[Notification]:
+    """One per event; equal on every repetition of the delivery."""
+    return [
+        Notification(f"{delivery.webhook_id}#{index}", signed_payload(event))
+        for index, event in enumerate(events)
+    ]
 
 
 def signed_payload(event: Event) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final, Protocol
@@ -14,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from adapters.webhooks import Delivery, DeliveryRefused, Notification
-from canonical.errors import SystemUnavailable
+from canonical.errors import SystemOutcome
 from gateway.bodies import read_limited
+from gateway.currencies import BillingCurrencies
 from gateway.hooks import VendorHooks
-from gateway.intake import SignedIntake
+from gateway.intake import SignedIntake, notifications_of
 from gateway.metrics import GatewayMetrics
 from gateway.problems import EventsRefused, Problem
 from gateway.signatures import SignatureRefused
@@ -60,11 +62,12 @@ class Receiver:
         inbox: NotificationStore,
         hooks: VendorHooks,
         intake: SignedIntake,
+        currencies: BillingCurrencies,
         clock: Clock,
         metrics: GatewayMetrics,
     ) -> None:
         self._inbox, self._hooks, self._intake = inbox, hooks, intake
-        self._clock, self._metrics = clock, metrics
+        self._currencies, self._clock, self._metrics = currencies, clock, metrics
 
     async def vendor(
         self, request: Request, adapter: str, instance: str, path_secret: str
@@ -81,7 +84,7 @@ class Receiver:
     async def _vendor(
         self, request: Request, adapter: str, instance: str, path_secret: str
     ) -> Response:
-        hook = self._hooks.at(adapter, instance)
+        hook = self._hooks.at(adapter, instance, path_secret)
         body = await read_limited(request, hook.body_bytes_max)
         now = self._clock()
         notifications = hook.open(Delivery(path_secret, _headers(request), body, now))
@@ -94,21 +97,20 @@ class Receiver:
         now = self._clock()
         proven = self._intake.verify(source, request.headers, body, now)
         self._metrics.proofs.labels(source, proven.secret_name).inc()
-        notifications = self._intake.open(source, proven, body)
-        accepted = await self._store(source, notifications, now)
-        answer = {"accepted": accepted, "duplicates": len(notifications) - accepted}
+        events = self._intake.open(source, body)
+        async with _storage():
+            await self._currencies.require(events)
+        accepted = await self._store(source, notifications_of(proven, events), now)
+        answer = {"accepted": accepted, "duplicates": len(events) - accepted}
         return JSONResponse(answer, HTTPStatus.ACCEPTED if accepted else HTTPStatus.OK)
 
     async def _store(
         self, source: str, notifications: Sequence[Notification], now: datetime
     ) -> int:
         rows = [(notification.id, notification.payload) for notification in notifications]
-        try:
-            with self._metrics.store_seconds.time():
-                async with asyncio.timeout(STORE_SECONDS_MAX):
-                    new = await self._inbox.store(source, rows, now)
-        except (SystemUnavailable, SQLAlchemyError, OSError) as failure:
-            raise StorageFailed(repr(failure)) from failure
+        with self._metrics.store_seconds.time():
+            async with _storage():
+                new = await self._inbox.store(source, rows, now)
         self._metrics.notifications.labels(source, "new").inc(new)
         self._metrics.notifications.labels(source, "known").inc(len(rows) - new)
         return new
@@ -128,6 +130,17 @@ class Receiver:
         return response
 
 
+@asynccontextmanager
+async def _storage() -> AsyncIterator[None]:
+    """Raises StorageFailed when the database fails or takes too long; it may still commit, and
+    what is delivered again is known then."""
+    try:
+        async with asyncio.timeout(STORE_SECONDS_MAX):
+            yield
+    except (SystemOutcome, SQLAlchemyError, OSError) as failure:
+        raise StorageFailed(type(failure).__name__) from failure
+
+
 def plain(status: int) -> Response:
     """The one text that every answer of a status has, whatever the reason."""
     known = HTTPStatus(status).phrase if status in _STATUSES else "Refused"
@@ -142,7 +155,10 @@ def _headers(request: Request) -> dict[str, str]:
 
 def _refusal(source: str, status: int, reason: str) -> Response:
     log.warning("delivery.refused", source=_short(source), status=int(status), reason=reason)
-    return plain(status)
+    response = plain(status)
+    # What of the body was not read is not waited for: a sender could go on for ever.
+    response.headers["connection"] = "close"
+    return response
 
 
 def _problem(source: str, refused: EventsRefused) -> Response:

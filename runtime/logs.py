@@ -8,7 +8,6 @@ import json
 import logging
 import sys
 from collections.abc import MutableMapping
-from contextlib import AbstractContextManager
 from typing import Final, TextIO
 
 import structlog
@@ -16,6 +15,7 @@ from opentelemetry import trace
 from structlog.types import Processor
 from temporalio import activity, workflow
 
+from runtime.correlation import correlated as correlated
 from runtime.redaction import redact_event
 from runtime.settings import Settings
 
@@ -47,14 +47,6 @@ def configure_logs(settings: Settings, *, stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-
-
-def correlated(**ids: str) -> AbstractContextManager[None]:
-    """Put these ids on every event logged inside the `with` block, in this task and its children.
-
-    Usual names: correlation_id, engagement_id, invoice_id, delivery_id.
-    """
-    return structlog.contextvars.bound_contextvars(**ids)
 
 
 def _shared() -> list[Processor]:
@@ -89,6 +81,7 @@ def _tame_libraries() -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
+        logging.getLogger(name).setLevel(logging.NOTSET)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     # The same facts arrive as fields; see _flatten_temporal_extras.

@@ -122,8 +122,6 @@ class Settings(BaseSettings):
 
     gateway_host: str = Field("127.0.0.1", description="the address to listen on")
     gateway_port: Port = Field(8080, description="a port, 0 to 65535")
-    console_host: str = Field("127.0.0.1", description="the address to listen on")
-    console_port: Port = Field(8081, description="a port, 0 to 65535")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error"

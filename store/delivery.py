@@ -44,6 +44,7 @@ class Delivered(NamedTuple):
 WAITING = Delivered("waiting")
 STORED = Delivered("delivered")
 """A fact that only the store needs."""
+NO_NEWS = Delivered("ignored")
 
 
 def subject_of(event: Event) -> ExternalRef | None:
@@ -108,9 +109,22 @@ async def _to_engagement_of_deal(
         ),
         {"engagement": engagement, **event.deal.model_dump()},
     )
-    if await _has_ended(connection, engagement):
+    ended = await _has_ended(connection, engagement)
+    if await _was_read(connection, engagement, event.revision):
+        return NO_NEWS
+    if ended:
         return await _late(connection, event, engagement)
     return await _send(connection, row, [(processes.engagement_process(engagement), 0)])
+
+
+async def _was_read(connection: AsyncConnection, engagement: EngagementId, revision: str) -> bool:
+    """Whether the deal was last read in this very revision, which says all that the event does."""
+    if not revision:
+        return False
+    read = await connection.scalar(
+        text("SELECT deal ->> 'revision' FROM engagement WHERE id = :id"), {"id": engagement}
+    )
+    return bool(read == revision)
 
 
 async def _to_invoice(connection: AsyncConnection, row: str, event: PaymentReceived) -> Delivered:
@@ -133,7 +147,7 @@ async def _cutoff(connection: AsyncConnection, row: str, event: BillingCutoff) -
             return await _late(connection, event, engagement)
         engagements = [engagement]
     if not engagements:
-        return Delivered("ignored")
+        return NO_NEWS
     runs = await open_runs(connection, row, event, engagements)
     return await _send(
         connection, row, [(processes.engagement_process(each), run) for each, run in runs]

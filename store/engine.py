@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, cast
 
 import asyncpg
 from pydantic_core import from_json, to_json
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from canonical.errors import DataRejected, SystemUnavailable
+from canonical.errors import DataRejected, DomainError, SystemUnavailable
 
 POOL_SIZE = 10
 POOL_OVERFLOW = 5
@@ -65,20 +66,24 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     connection = engine.connect()
     try:
         await connection.start()
-    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
+    except (OSError, DBAPIError, PoolTimeout, asyncpg.PostgresError) as error:
         raise SystemUnavailable(SYSTEM, "the database does not answer") from error
     try:
         async with connection.begin():
             yield connection
     except DBAPIError as error:
-        raise _translated(error) from error
+        translated = _translated(error)
+        if translated is None:
+            raise
+        raise translated from error
     finally:
         await connection.close()
 
 
-def sqlstate(error: DBAPIError) -> str:
+def sqlstate(error: DBAPIError | asyncpg.PostgresError) -> str:
     """The five characters that PostgreSQL gives every error, or an empty text."""
-    return str(getattr(error.orig, "sqlstate", None) or "")
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(getattr(cause, "sqlstate", None) or "")
 
 
 def constraint_of(error: DBAPIError) -> str:
@@ -87,27 +92,41 @@ def constraint_of(error: DBAPIError) -> str:
     return str(getattr(cause, "constraint_name", None) or "")
 
 
-def _translated(error: DBAPIError) -> Exception:
+def _translated(error: DBAPIError | asyncpg.PostgresError) -> DomainError | None:
     state = sqlstate(error)
-    if error.connection_invalidated or state.startswith(_TRANSIENT_CLASSES):
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    if lost or state.startswith(_TRANSIENT_CLASSES):
         return SystemUnavailable(SYSTEM, f"the transaction was lost ({state or 'disconnected'})")
     if state.startswith(_BAD_DATA_CLASS):
         return DataRejected(SYSTEM, f"a value cannot be stored (SQLSTATE {state})")
-    return error
+    return None
 
 
-class CopyConnection(Protocol):
+async def copy_rows(
+    connection: AsyncConnection,
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Iterable[object]],
+) -> None:
+    """COPY rows into a table, inside the connection's transaction (which a statement has begun).
+
+    `rows` is consumed while it is sent, so memory stays flat. Raises as `transaction` does, and
+    asyncpg's own error for a broken constraint, because a COPY goes past SQLAlchemy.
+    """
+    raw = await connection.get_raw_connection()
+    driver = cast(_CopyDriver, raw.driver_connection)
+    try:
+        await driver.copy_records_to_table(table, records=rows, columns=list(columns))
+    except asyncpg.PostgresError as error:
+        translated = _translated(error)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+class _CopyDriver(Protocol):
     """What we use of asyncpg's own connection."""
 
     async def copy_records_to_table(
-        self, table: str, *, records: object, columns: list[str]
+        self, table: str, *, records: Iterable[Iterable[object]], columns: list[str]
     ) -> str: ...
-
-    async def execute(self, script: str) -> str: ...
-
-
-async def driver(connection: AsyncConnection) -> CopyConnection:
-    """asyncpg's connection below ours, for COPY; run a statement before, so that it is inside our
-    transaction."""
-    raw = await connection.get_raw_connection()
-    return cast(CopyConnection, raw.driver_connection)

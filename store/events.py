@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from canonical.events import Event
 from canonical.ids import ExternalRef, event_id
 from canonical.records import EventRecorded
-from store import references
+from store import references, unlinked
 from store.delivery import deliver, subject_of
 from store.engine import transaction
 from store.tables import business_event, event_delivery
@@ -36,6 +36,11 @@ class EventStore:
     ) -> EventRecorded:
         """The same in the caller's transaction."""
         return await record_event(connection, event, received_at)
+
+    async def raise_unlinked(self, before: datetime) -> int:
+        """Cases for what has waited for a link since before a moment; see `store.unlinked`."""
+        async with transaction(self._engine) as connection:
+            return await unlinked.raise_cases(connection, before)
 
 
 async def record_event(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
@@ -152,7 +152,7 @@ class Inbox:
 
     def listen(
         self, channel: str = CHANNEL, *, poll_interval_s: float = POLL_INTERVAL_S
-    ) -> AsyncIterator[None]:
+    ) -> AsyncGenerator[None, None]:
         """Yields when there may be rows to claim; see `store.listen.wake_ups`."""
         return wake_ups(self._engine, channel, poll_interval_s=poll_interval_s)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 import asyncpg
@@ -19,7 +19,7 @@ CHANNEL: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 async def wake_ups(
     engine: AsyncEngine, channel: str, *, poll_interval_s: float = POLL_INTERVAL_S
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None, None]:
     """Yields at once, after each notification (many may become one), and after each interval.
 
     The connection is its own, outside the pool's count. While it is lost, the poll goes on and the
@@ -57,8 +57,12 @@ async def _listening(
         borrowed = await engine.raw_connection()
     except (OSError, DBAPIError, asyncpg.PostgresError, SystemUnavailable):
         return None
-    borrowed.detach()
     connection: asyncpg.Connection = borrowed.driver_connection
-    await connection.add_listener(channel, lambda *_: woken.set())
+    borrowed.detach()
+    try:
+        await connection.add_listener(channel, lambda *_: woken.set())
+    except BaseException:
+        connection.terminate()  # a listener that is stopped while it begins leaves nothing open
+        raise
     connection.add_termination_listener(lambda *_: woken.set())
     return connection

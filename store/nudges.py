@@ -3,7 +3,7 @@ truth."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from sqlalchemy import text
@@ -86,16 +86,23 @@ class Nudges:
             )
 
     async def undeliverable(self, nudge: int, case: Case) -> None:
-        """The recipient has ended or never was: a case instead of more attempts; the event stays
-        unapplied."""
+        """The recipient has ended or never was: a case instead of more attempts.
+
+        No case if it had taken the event before it ended: then nothing is lost.
+        """
         async with transaction(self._engine) as connection:
-            await connection.execute(
-                text("UPDATE event_delivery SET nudged_at = now() WHERE id = :id"), {"id": nudge}
+            unapplied = await connection.scalar(
+                text(
+                    "UPDATE event_delivery SET nudged_at = now() WHERE id = :id"
+                    " RETURNING applied_by IS NULL"
+                ),
+                {"id": nudge},
             )
-            await trail.open_case(connection, case)
+            if unapplied:
+                await trail.open_case(connection, case)
 
     def listen(
         self, channel: str = NUDGE_CHANNEL, *, poll_interval_s: float = POLL_INTERVAL_S
-    ) -> AsyncIterator[None]:
+    ) -> AsyncGenerator[None, None]:
         """Yields when there may be nudges; see `store.listen.wake_ups`."""
         return wake_ups(self._engine, channel, poll_interval_s=poll_interval_s)

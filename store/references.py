@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.ids import ExternalRef
@@ -28,7 +27,7 @@ def columns(prefix: str, reference: ExternalRef) -> dict[str, str]:
     }
 
 
-def read(prefix: str, row: Mapping[str, object]) -> ExternalRef | None:
+def read(prefix: str, row: RowMapping) -> ExternalRef | None:
     """The reference in a row's three columns, or None when they are null."""
     if row[f"{prefix}_system"] is None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -48,41 +49,29 @@ async def note_detail(
     )
 
 
+_REOPEN: Final = """
+UPDATE exception_case SET state = 'open', opened_at = now(), resolved_at = NULL, resolution = ''
+WHERE id = CAST(:id AS uuid) AND state = 'resolved'
+"""
+
+_OPEN_OR_COUNT: Final = """
+INSERT INTO exception_case AS c (id, process, cause, subject, owner, message, next_step,
+    legal_entity, amount, currency, opened_at)
+VALUES (CAST(:id AS uuid), :process, :cause, :subject, :owner, :message, :next_step,
+    :legal_entity, CAST(:amount AS numeric), :currency,
+    coalesce(CAST(:opened_at AS timestamptz), now()))
+ON CONFLICT (id) DO UPDATE SET occurrences = c.occurrences + 1, last_seen_at = now(),
+    message = excluded.message, next_step = excluded.next_step, owner = excluded.owner,
+    amount = excluded.amount, currency = excluded.currency
+RETURNING (xmax = 0) AS is_new
+"""
+
+
 async def open_case(connection: AsyncConnection, case: Case) -> None:
     """Open a case, or count one more occurrence; a resolved one that comes back opens again."""
-    opened = await connection.scalar(
-        text(
-            """
-            INSERT INTO exception_case AS c (id, process, cause, subject, owner, message, next_step,
-                legal_entity, amount, currency, opened_at)
-            VALUES (CAST(:id AS uuid), :process, :cause, :subject, :owner, :message, :next_step,
-                :legal_entity, CAST(:amount AS numeric), :currency,
-                coalesce(CAST(:opened_at AS timestamptz), now()))
-            ON CONFLICT (id) DO UPDATE SET
-                occurrences = c.occurrences + 1,
-                last_seen_at = now(),
-                message = excluded.message, next_step = excluded.next_step,
-                owner = excluded.owner, amount = excluded.amount, currency = excluded.currency,
-                opened_at = CASE c.state WHEN 'open' THEN c.opened_at ELSE now() END,
-                state = 'open', resolved_at = NULL, resolution = ''
-            RETURNING opened_at = last_seen_at OR occurrences = 1
-            """
-        ),
-        {
-            "id": case.id,
-            "process": case.process,
-            "cause": case.cause,
-            "subject": case.subject,
-            "owner": case.owner.value,
-            "message": case.message[:MESSAGE_MAX],
-            "next_step": case.next_step[:MESSAGE_MAX],
-            "legal_entity": case.legal_entity,
-            "amount": case.amount.amount if case.amount is not None else None,
-            "currency": case.amount.currency if case.amount is not None else None,
-            "opened_at": case.opened_at,
-        },
-    )
-    if opened:
+    reopened = await connection.execute(text(_REOPEN), {"id": case.id})
+    is_new = await connection.scalar(text(_OPEN_OR_COUNT), _columns(case))
+    if is_new or reopened.rowcount:
         await note(
             connection,
             case.process,
@@ -92,6 +81,22 @@ async def open_case(connection: AsyncConnection, case: Case) -> None:
             cause=case.cause,
             subject=case.subject,
         )
+
+
+def _columns(case: Case) -> dict[str, object]:
+    return {
+        "id": case.id,
+        "process": case.process,
+        "cause": case.cause,
+        "subject": case.subject,
+        "owner": case.owner.value,
+        "message": case.message[:MESSAGE_MAX],
+        "next_step": case.next_step[:MESSAGE_MAX],
+        "legal_entity": case.legal_entity,
+        "amount": case.amount.amount if case.amount is not None else None,
+        "currency": case.amount.currency if case.amount is not None else None,
+        "opened_at": case.opened_at,
+    }
 
 
 async def resolve_case(connection: AsyncConnection, case: CaseId, resolution: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -17,7 +18,7 @@ from canonical.ids import case_id
 from canonical.records import ItemsStored
 from canonical.work import Expense, TimeEntry
 from store import trail
-from store.engine import driver
+from store.engine import copy_rows
 
 Item = TimeEntry | Expense
 
@@ -47,19 +48,25 @@ SELECT 1, {", ".join(_COLUMNS)} FROM incoming_item ORDER BY id
 ON CONFLICT DO NOTHING
 """
 
-_LOCK_KNOWN = """
+# Vendors stamp whole seconds: of two states with the same stamp the one without approval counts,
+# whatever the order in which they come (an entry recalled in the second of its approval).
+_NEWER: Final = """
+(i.version > w.version OR (i.version = w.version AND w.approved AND NOT i.approved))
+"""
+
+_LOCK_KNOWN = f"""
 SELECT count(*) FROM (
     SELECT 1 FROM work_item w JOIN incoming_item i ON i.id = w.id
-    WHERE i.version > w.version ORDER BY w.id FOR NO KEY UPDATE OF w
+    WHERE {_NEWER} ORDER BY w.id FOR NO KEY UPDATE OF w
 ) locked
 """
 
-_JUDGE = """
+_JUDGE = f"""
 UPDATE incoming_item i SET outcome = CASE
     WHEN i.approved_quantity < w.approved_quantity THEN 'reduced'
     WHEN i.body - 'version' IS DISTINCT FROM w.body - 'version' THEN 'changed'
     ELSE 'same' END
-FROM work_item w WHERE w.id = i.id AND i.version > w.version
+FROM work_item w WHERE w.id = i.id AND {_NEWER}
 """
 
 _CHANGED: Final = [column for column in _COLUMNS if column not in ("id", "source", "kind")]
@@ -114,9 +121,7 @@ async def upsert_items(connection: AsyncConnection, items: Sequence[Item]) -> It
     newest = _newest(items)
     await connection.execute(text(_INCOMING))
     await connection.execute(text("DELETE FROM incoming_item"))
-    await (await driver(connection)).copy_records_to_table(
-        "incoming_item", records=_records(newest), columns=_COLUMNS
-    )
+    await copy_rows(connection, "incoming_item", _COLUMNS, _records(newest))
     new = (await connection.execute(text(_INSERT_NEW))).rowcount
     if new < len(newest):
         return await _update_known(connection, len(items), new)
@@ -175,9 +180,13 @@ def _newest(items: Sequence[Item]) -> dict[str, Item]:
     newest: dict[str, Item] = {}
     for item in items:
         known = newest.get(item.id)
-        if known is None or known.version < item.version:
+        if known is None or _rank(known) < _rank(item):
             newest[item.id] = item
     return newest
+
+
+def _rank(item: Item) -> tuple[datetime, bool]:
+    return item.version, not item.approved
 
 
 def _records(items: dict[str, Item]) -> Iterator[Iterable[object]]:

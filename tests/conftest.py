@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from runtime.local.postgres import EmbeddedPostgres
 from store import migrations
 from store.engine import create_engine
+from tests.memory_disk import memory_disk
 
 TEMPLATE = "migrated"
 _numbers = count(1)
@@ -23,11 +23,11 @@ async def postgres_cluster(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[EmbeddedPostgres]:
     """A real server whose database `migrated` is at head; tests copy it and never enter it."""
-    directory: Path = tmp_path_factory.mktemp("postgres")
-    async with EmbeddedPostgres(directory, durable=False) as cluster:
-        await cluster.create_database(TEMPLATE)
-        await migrations.upgrade(cluster.sqlalchemy_url(TEMPLATE))
-        yield cluster
+    with memory_disk(tmp_path_factory.mktemp("postgres")) as directory:
+        async with EmbeddedPostgres(directory, durable=False) as cluster:
+            await cluster.create_database(TEMPLATE)
+            await migrations.upgrade(cluster.sqlalchemy_url(TEMPLATE))
+            yield cluster
 
 
 @pytest_asyncio.fixture

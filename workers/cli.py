@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import traceback
 
 import typer
 from rich.console import Console
@@ -10,7 +10,21 @@ from rich.console import Console
 from canonical.errors import DomainError
 from runtime.exit import end_process
 from runtime.settings import SettingsError
-from workers.commands import data, demo, inbox, operations, processes, schemas, simulators
+from workers.commands import (
+    cases,
+    data,
+    demo,
+    inbox,
+    operations,
+    processes,
+    record,
+    replay,
+    schemas,
+    simulators,
+)
+
+INTERRUPTED = 130
+"""What shells expect of a process that was interrupted."""
 
 app = typer.Typer(
     name="c2c",
@@ -22,26 +36,42 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for commands in (demo, processes, simulators, data, inbox, operations, schemas):
+for commands in (
+    demo,
+    processes,
+    simulators,
+    data,
+    inbox,
+    cases,
+    operations,
+    schemas,
+    record,
+    replay,
+):
     commands.register(app)
 
 
 def main() -> None:
     """Run a command; what users can mend is told in a sentence, without a traceback."""
-    code = 0
+    code: object = 0
     try:
-        result = app(standalone_mode=False)
-        code = result if isinstance(result, int) else 0
+        app()
+    except SystemExit as leave:
+        code = leave.code
     except (DomainError, SettingsError) as error:
-        Console(stderr=True).print(f"[bold red]{type(error).__name__}[/]: {error}", highlight=False)
-        if isinstance(error, DomainError):
-            Console(stderr=True).print(f"[dim]{error.remedy}[/]", highlight=False)
+        _tell(error)
         code = 1
-    except typer.Exit as leave:
-        code = leave.exit_code
-    except (typer.Abort, KeyboardInterrupt):
-        code = 130
-    except typer.TyperException as misuse:  # a wrong option or argument
-        misuse.show(sys.stderr)
-        code = misuse.exit_code
-    end_process(code)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception:  # noqa: BLE001 - the process's edge: what users cannot mend is a defect, told whole
+        traceback.print_exc()
+        code = 1
+    end_process(code if isinstance(code, int) else 1)
+
+
+def _tell(error: DomainError | SettingsError) -> None:
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold red]{type(error).__name__}[/]", end=": ")
+    console.print(str(error), markup=False)
+    if isinstance(error, DomainError):
+        console.print(error.remedy, style="dim", markup=False)

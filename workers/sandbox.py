@@ -11,6 +11,7 @@ SHARED = (
     "workflows.names",
     "workflows.orders",
     "workflows.pace",
+    "workflows.page",
     "workflows.status",
     "workflows.steering",
     "workflows.tolerance",

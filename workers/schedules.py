@@ -19,37 +19,34 @@ from temporalio.client import (
     ScheduleState,
     ScheduleUpdate,
     ScheduleUpdateInput,
+    WorkflowHandle,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from canonical.landscape import Landscape, LegalEntity, SystemRole
+from workers.search_attributes import register_search_attributes
 from workers.wiring import House
 from workflows import names
 from workflows.intake import Feed, Intake, IntakeState
 from workflows.reconcile import Reconcile, ReconcileParams
 
 RECONCILE_HOUR = 3
+DECLARED = "declared"
+"""The memo that keeps, over all runs of an intake, what it was started to do."""
 CATCH_UP = timedelta(hours=12)
 """A missed start is made up for within this time; the server's default would be a year."""
 
 
 async def apply_schedules(temporal: Client, house: House) -> list[str]:
-    """Start the intake of every system that is pulled and set each entity's daily reconciliation.
+    """Register search attributes, start the intake of every system that is pulled, and set each
+    entity's daily reconciliation.
 
     Repeating it changes nothing but what the landscape changed; returns what it made true, in
     words.
     """
-    done: list[str] = []
+    done = [f"search attribute {name}" for name in await register_search_attributes(temporal)]
     for state in intakes(house):
-        await temporal.start_workflow(
-            Intake.run,
-            state,
-            id=names.intake(state.system),
-            task_queue=names.MAIN_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary=f"Read the change feeds of {state.system}",
-        )
+        await _keep_running(temporal, state)
         feeds = ", ".join(feed.value for feed in state.feeds)
         done.append(f"intake of {state.system} ({feeds}) every {state.interval_s:g} s")
     for entity in house.landscape.entities:
@@ -71,6 +68,33 @@ def intakes(house: House) -> list[IntakeState]:
             interval_s = house.landscape.system(name).poll_interval_s
             states.append(IntakeState(system=name, feeds=feeds, interval_s=interval_s))
     return states
+
+
+async def _keep_running(temporal: Client, state: IntakeState) -> None:
+    """An intake as declared. One that was declared otherwise is replaced: its cursors are in the
+    store, so nothing is lost but an operator's hold."""
+    handle = await _start_intake(temporal, state, WorkflowIDConflictPolicy.USE_EXISTING)
+    if await (await handle.describe()).memo_value(DECLARED, "", type_hint=str) != _declared(state):
+        await _start_intake(temporal, state, WorkflowIDConflictPolicy.TERMINATE_EXISTING)
+
+
+async def _start_intake(
+    temporal: Client, state: IntakeState, if_running: WorkflowIDConflictPolicy
+) -> WorkflowHandle[Intake, None]:
+    return await temporal.start_workflow(
+        Intake.run,
+        state,
+        id=names.intake(state.system),
+        task_queue=names.MAIN_QUEUE,
+        id_conflict_policy=if_running,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        memo={DECLARED: _declared(state)},
+        static_summary=f"Read the change feeds of {state.system}",
+    )
+
+
+def _declared(state: IntakeState) -> str:
+    return f"{','.join(state.feeds)} every {state.interval_s:g} s"
 
 
 def _is_source(landscape: Landscape, system: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,9 +12,6 @@ from typing import Any
 
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
-from store.billing import BillingStore
-from store.invoices import InvoiceStore
-from store.reconcile import ReconcileStore
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -34,19 +32,21 @@ from canonical.landscape import Landscape, SystemInstance, SystemRole
 from canonical.ports import Mail
 from runtime.landscape import Secrets, load_landscape, require_environment, resolve_secrets
 from runtime.settings import Settings
+from store import environment
+from store.billing import BillingStore
 from store.cases import CaseStore
 from store.engagements import EngagementStore
 from store.engine import create_engine
 from store.events import EventStore
+from store.invoices import InvoiceStore
 from store.lanes import LeaseLanes
+from store.reconcile import ReconcileStore
 from store.work import WorkStore
+from workers.roles import PUSH, require_roles
 from workers.sandbox import workflow_runner
 from workflows import names
 from workflows.registry import WORKFLOWS
 from workflows.tolerance import SignalTolerance
-
-PUSH = "push"
-"""The adapter name of a source that only sends signed events: there is nothing to build."""
 
 GRACEFUL_SHUTDOWN = timedelta(seconds=30)
 """Longer than the longest short activity; longer ones are taken up by another worker."""
@@ -89,10 +89,22 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Landscape, database and systems, opened and closed together.
 
-    Raises SetupInvalid when they do not fit each other.
+    The first house that is opened on a database makes it its environment's. Raises SetupInvalid
+    when settings, landscape and database do not belong together.
     """
+    async with unclaimed_house(settings, transports=transports) as house:
+        await environment.claim(house.engine, settings.environment_id)
+        yield house
+
+
+@asynccontextmanager
+async def unclaimed_house(
+    settings: Settings, *, transports: Transports = no_transports
+) -> AsyncIterator[House]:
+    """The same for checks, which ask nothing of the database and leave it as it is."""
     landscape = load_landscape(settings.landscape_path)
     require_environment(landscape, settings.environment_id)
+    require_roles(landscape)
     secrets = resolve_secrets(landscape, settings.landscape_path)
     async with AsyncExitStack() as stack:
         engine = create_engine(
@@ -135,7 +147,7 @@ class Activities:
         self._invoices = InvoiceStore(house.engine)
         self._cases = CaseStore(house.engine)
         self._events = EventStore(house.engine)
-        self._reconcile = ReconcileStore(house.engine)
+        self._reconcile = ReconcileStore(house.engine, house.landscape)
         self._lanes = LeaseLanes(house.engine)
 
     @property
@@ -160,7 +172,9 @@ class Activities:
         )
 
     def of_system(self, system: str) -> list[Callable[..., Any]]:
-        """What calls one system instance."""
+        """What calls one system instance. Raises SetupInvalid for one that is not called."""
+        if self._landscape.system(system).adapter == PUSH:
+            raise SetupInvalid(f"system {system} sends by itself; it has no task queue to serve")
         ports = self._house.ports[system]
         return activities_of(*self._crm(system, ports), *self._psa(system, ports)) + activities_of(
             *self._time(system, ports), *self._erp(system, ports)
@@ -168,7 +182,9 @@ class Activities:
 
     def _crm(self, system: str, ports: Ports) -> Iterable[object]:
         if ports.crm is not None:
-            yield DealActivities(ports.crm, self._engagements, self._cases, self._landscape)
+            yield DealActivities(
+                ports.crm, self._engagements, self._billing, self._cases, self._landscape
+            )
             yield CrmStatusActivities(ports.crm, self._engagements)
             yield DealFeedActivities(system, ports.crm, self._work, self._events)
 
@@ -216,7 +232,10 @@ def activities_of(*holders: object) -> list[Callable[..., Any]]:
 def build_workers(
     temporal: Client, house: House, *, main: bool = True, systems: Sequence[str] | None = None
 ) -> list[Worker]:
-    """One worker per task queue: the main one, and one for each system named (default: all)."""
+    """One worker per task queue: the main one, and one for each system named (default: all).
+
+    Raises SetupInvalid for a system that has no task queue, and when nothing is left to serve.
+    """
     activities = Activities(house)
     interceptors = [FailureInterceptor(activities.cases, utc_now), SignalTolerance()]
     workers: list[Worker] = []
@@ -248,4 +267,17 @@ def build_workers(
                     graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
                 )
             )
+    if not workers:
+        raise SetupInvalid("nothing is left to serve: name a system that has activities, or --main")
     return workers
+
+
+@asynccontextmanager
+async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
+    """Started together; at the end all are told to stop at once, so that what they still finish
+    takes the grace time once, and not once for each."""
+    async with AsyncExitStack() as stack:
+        for each in workers:
+            await stack.enter_async_context(each)
+        yield
+        await asyncio.gather(*(each.shutdown() for each in workers))

@@ -25,6 +25,8 @@ from canonical.records import RunSummary
 from workflows import names
 from workflows.invoice_to_cash import InvoiceToCash, InvoiceToCashParams
 from workflows.pace import Pace
+from workflows.page import facts
+from workflows.status import tell_engagement
 from workflows.steering import Steerable, Steering, attributes
 
 RECHECK_SOURCES = timedelta(hours=1)
@@ -59,9 +61,9 @@ class BillingCycle(Steerable):
         await self._prove_expenses_complete()
         summary = await self._rate_approved_work()
         for invoice_id in summary.invoices:
-            await self._hand_on(invoice_id)
+            await self._hand_on(invoice_id, summary)
         if not summary.invoices:
-            await self._tell_the_engagement_that_nothing_is_open()
+            await tell_engagement(params.run.engagement_id)
         await self.write_notes()
         self._at(f"Done: {summary.transactions} transactions, {summary.held} held")
         return BillingCycleResult(summary=summary)
@@ -87,7 +89,7 @@ class BillingCycle(Steerable):
     async def _rate_approved_work(self) -> RunSummary:
         return await self.step("Rate approved work and draft the invoice", self._rate)
 
-    async def _hand_on(self, invoice_id: InvoiceId) -> None:
+    async def _hand_on(self, invoice_id: InvoiceId, summary: RunSummary) -> None:
         """The invoice lives on by itself: this run ends, the invoice waits for its payments."""
         params = self._params
         try:
@@ -108,13 +110,14 @@ class BillingCycle(Steerable):
                     stage="invoicing",
                 ),
                 static_summary=f"Invoice {params.run.period} of {params.project_code}",
+                static_details=facts(
+                    billing_run=params.headline,
+                    legal_entity=params.legal_entity,
+                    net=str(summary.net or ""),
+                ),
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("the invoice is under way already", extra={"id": invoice_id})
-
-    async def _tell_the_engagement_that_nothing_is_open(self) -> None:
-        engagement = names.engagement(self._params.run.engagement_id)
-        await workflow.get_external_workflow_handle(engagement).signal(names.SETTLED)
 
     async def _prove_pulled(self, system: str) -> Completeness:
         return await workflow.execute_activity_method(

@@ -28,9 +28,10 @@ from workflows import names
 from workflows.billing_cycle import BillingCycle, BillingCycleParams
 from workflows.orders import NOTHING
 from workflows.pace import Pace
+from workflows.page import Wait, facts
 from workflows.project_setup import ProjectSetup, ProjectSetupParams
 from workflows.status import tell_crm, tell_everybody
-from workflows.steering import Steerable, Steering, Wait, attributes
+from workflows.steering import Steerable, Steering, attributes
 
 RECHECK_DEAL = timedelta(hours=6)
 """A refused deal is read again even if the notice of its correction was lost."""
@@ -89,6 +90,17 @@ class Engagement(Steerable):
             await self._wait_for_correction(review)
         self._change(stage=EngagementStage.SETTING_UP, review=review)
         self._headline = headline(self._state)
+        self._make_findable(review)
+
+    def _make_findable(self, review: DealReview) -> None:
+        """People look for an engagement by its project and legal entity, known only now."""
+        workflow.upsert_search_attributes(
+            [
+                names.LEGAL_ENTITY.value_set(review.legal_entity),
+                names.PROJECT_CODE.value_set(review.project_code),
+                names.STAGE.value_set("open"),
+            ]
+        )
 
     async def _review(self) -> DealReview:
         return await workflow.execute_activity_method(
@@ -102,9 +114,10 @@ class Engagement(Steerable):
     async def _wait_for_correction(self, review: DealReview) -> None:
         wait = Wait(
             what=f"the correction of the deal {review.name!r}",
-            who=Role.PROJECT_OPERATIONS.value,
+            who=Role.PROJECT_OPERATIONS.words,
             since=workflow.now(),
-            why="\n".join(f"- {finding}" for finding in review.findings),
+            # Markdown takes a list for one only after an empty line.
+            why="\n\n" + "\n".join(f"- {finding}" for finding in review.findings),
             next_step="Correct the deal in the CRM; it is read again by itself, or on `retry_now`.",
         )
         await self.park(
@@ -127,8 +140,8 @@ class Engagement(Steerable):
     async def _attempt_set_up(self) -> bool:
         """True when it ran to its end, False when somebody cancelled it (it has archived then)."""
         await self._while_held("Set up the project")
-        self._at("Set up client and project in PSA and ERP")
         review = self._reviewed()
+        self._wait_for_set_up()
         try:
             await workflow.execute_child_workflow(
                 ProjectSetup.run,
@@ -139,8 +152,14 @@ class Engagement(Steerable):
                 ),
                 id=names.project_setup(self._state.engagement_id),
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                search_attributes=self._attributes("setting_up"),
+                search_attributes=self._attributes(),
                 static_summary=f"Set up {review.project_code} for {review.client_name}",
+                static_details=facts(
+                    client=review.client_name,
+                    project=f"{review.project_code} {review.name}",
+                    legal_entity=review.legal_entity,
+                    systems=f"{self._systems().psa}, {self._systems().erp}",
+                ),
             )
         except ChildWorkflowError as error:
             if not is_cancelled_exception(error) or workflow.cancellation_reason() is not None:
@@ -148,14 +167,26 @@ class Engagement(Steerable):
             return False
         return True
 
+    def _wait_for_set_up(self) -> None:
+        """Set-up has a page of its own; whoever reads this one is sent there."""
+        self._stage = "Set up client and project in PSA and ERP"
+        self._wait = Wait(
+            what=f"its set-up, workflow {names.project_setup(self._state.engagement_id)}",
+            who="see the page of that workflow",
+            since=workflow.now(),
+        )
+        self._show()
+
     async def _wait_for_another_attempt(self) -> None:
+        self._retry = False  # an order that was meant for the attempt that has just ended
         wait = Wait(
             what="a decision: set-up was cancelled, its records are archived",
-            who=Role.PROJECT_OPERATIONS.value,
+            who=Role.PROJECT_OPERATIONS.words,
             since=workflow.now(),
             next_step="`retry_now` sets up again and adopts what is there; "
             "cancel this workflow to give the engagement up.",
         )
+        self._retry = False
         await self.park(
             "Set up the project", wait, Role.PROJECT_OPERATIONS, lambda: False, recheck=None
         )
@@ -234,8 +265,15 @@ class Engagement(Steerable):
                 id=names.billing_cycle(self._state.engagement_id, news.period, news.run),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                search_attributes=self._attributes("billing"),
+                search_attributes=self._attributes(),
                 static_summary=f"Bill {news.period} of {review.project_code}, run {news.run}",
+                static_details=facts(
+                    client=review.client_name,
+                    project=f"{review.project_code} {review.name}",
+                    legal_entity=review.legal_entity,
+                    period=news.period,
+                    cut_off=f"{news.cutoff:%Y-%m-%d %H:%M} UTC",
+                ),
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("the run is under way already", extra={"run": news.run})
@@ -325,11 +363,9 @@ class Engagement(Steerable):
             raise AssertionError("a deal that passed names its systems")
         return systems
 
-    def _attributes(self, stage: str) -> TypedSearchAttributes:
+    def _attributes(self) -> TypedSearchAttributes:
         review = self._reviewed()
-        return attributes(
-            legal_entity=review.legal_entity, project_code=review.project_code, stage=stage
-        )
+        return attributes(legal_entity=review.legal_entity, project_code=review.project_code)
 
 
 def headline(state: EngagementState) -> str:

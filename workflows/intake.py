@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 
 from pydantic import Field
 from temporalio import workflow
@@ -13,7 +14,10 @@ from activities.policies import BULK
 from activities.sources import DealFeedActivities, Pull, Pulled, SourceActivities
 from canonical.base import Noun
 from workflows import names
-from workflows.steering import Steerable, Steering, Wait
+from workflows.page import Wait
+from workflows.steering import Steerable, Steering
+
+RECHECK_MIN = timedelta(minutes=10)
 
 
 class Feed(StrEnum):
@@ -46,12 +50,18 @@ class Intake(Steerable):
     async def run(self, state: IntakeState) -> None:
         while self._close_order is None:
             for feed in self._state.feeds:
-                await self.step(f"Read {feed.value}", lambda feed=feed: self._pull(feed))  # type: ignore[misc]  # a default binds the loop's value
+                await self.step(
+                    f"Read {feed.value}", partial(self._pull, feed), recheck=self._recheck()
+                )
             await self._wait_for_the_next_turn()
             if workflow.info().is_continue_as_new_suggested() and self._close_order is None:
                 await self._continue_as_new()
         await self.write_notes()
         self._at("Closed: nothing is pulled until the intake is started again")
+
+    def _recheck(self) -> timedelta:
+        """A feed that was refused is tried again by itself: what mends it may tell nobody."""
+        return max(timedelta(seconds=self._state.interval_s), RECHECK_MIN)
 
     async def _wait_for_the_next_turn(self) -> None:
         self._has_news = self._retry = False

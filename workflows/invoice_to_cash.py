@@ -15,8 +15,9 @@ from canonical.invoice import DraftInvoice, InvoiceState
 from canonical.payment import BillingStage
 from canonical.records import InvoiceStanding
 from workflows import names
-from workflows.status import tell_everybody
-from workflows.steering import Steerable, Steering, Wait
+from workflows.page import Wait
+from workflows.status import tell_engagement, tell_everybody
+from workflows.steering import Steerable, Steering
 
 ENDED = (InvoiceState.PAID, InvoiceState.CANCELLED)
 
@@ -42,10 +43,11 @@ class InvoiceToCash(Steerable):
         await self.step("Draft the invoice in the ERP", self._draft)
         posted = await self.step("Post the invoice in the ERP", self._post)
         self._headline = f"Invoice {posted.number}: {posted.gross}, due {posted.due_date}"
+        workflow.upsert_search_attributes([names.INVOICE_NUMBER.value_set(posted.number)])
         await self.step("Deliver the invoice", self._deliver)
         await self._tell(BillingStage.INVOICED)
         standing = await self._collect_until_settled(posted)
-        await self._tell_the_engagement()
+        await tell_engagement(params.engagement_id)
         workflow.upsert_search_attributes([names.STAGE.value_set(standing.state.value)])
         await workflow.wait_condition(workflow.all_handlers_finished)
         return standing
@@ -85,10 +87,6 @@ class InvoiceToCash(Steerable):
             f"Tell CRM and PSA: {stage.value}",
             lambda: tell_everybody(self._params.systems, status),
         )
-
-    async def _tell_the_engagement(self) -> None:
-        handle = workflow.get_external_workflow_handle(names.engagement(self._params.engagement_id))
-        await handle.signal(names.SETTLED)
 
     async def _draft(self) -> DraftInvoice:
         return await workflow.execute_activity_method(

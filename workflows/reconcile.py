@@ -3,8 +3,7 @@ cases."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -12,6 +11,7 @@ from temporalio.common import SearchAttributeKey
 from activities.policies import BULK
 from activities.reconcile import CompareDay, DayCompared, ReconcileActivities
 from canonical.base import Noun
+from canonical.periods import day_before
 from workflows import names
 from workflows.steering import Steerable, Steering
 
@@ -60,4 +60,4 @@ class Reconcile(Steerable):
 def _day_before(params: ReconcileParams) -> date:
     """By the schedule's own time, so that a late start compares the day that was meant."""
     meant = workflow.info().typed_search_attributes.get(SCHEDULED_START) or workflow.now()
-    return (meant.astimezone(ZoneInfo(params.time_zone)) - timedelta(days=1)).date()
+    return day_before(meant, params.time_zone)

@@ -25,22 +25,13 @@ from canonical.events import News
 from canonical.ids import CaseId
 from workflows import names
 from workflows.orders import NOTHING, Order, OrderRefused, read_order
+from workflows.page import Wait, in_words, page
 
 T = TypeVar("T")
 
 TRACES_SHOWN_MAX = 5
 NOTES_KEPT_MAX = 200
 """A flood of signals must not grow the state without end."""
-
-
-class Wait(Noun):
-    """What a workflow waits for, since when, and who acts."""
-
-    what: str
-    who: str
-    since: datetime
-    why: str = ""
-    next_step: str = ""
 
 
 class Steering(Noun):
@@ -66,6 +57,8 @@ class Steerable:
         self._close_order: Order | None = None
         self._traces: list[str] = []
         self._notes: list[OrderNote] = []
+        self._parked_since: dict[str, datetime] = {}
+        """By stage: a re-check that fails again does not make a wait look young."""
 
     # -- messages ---------------------------------------------------------------------------------
 
@@ -125,6 +118,7 @@ class Steerable:
         while True:
             await self._while_held(stage)
             self._at(stage)
+            self._retry = False
             try:
                 result = await run()
             except ActivityError as error:
@@ -135,6 +129,7 @@ class Steerable:
                 await self._park(stage, refusal, recheck)
             else:
                 if refused is not None:
+                    self._parked_since.pop(stage, None)
                     await self._resolve(refused, f"{stage}: done")
                 return result
 
@@ -180,10 +175,14 @@ class Steerable:
         wakes: Callable[[], bool],
         recheck: timedelta | None,
     ) -> None:
-        """Wait for a person, visibly; ends on `retry_now`, on `wakes`, or after `recheck`."""
-        self._retry = False
+        """Wait for a person, visibly; ends on `retry_now`, on `wakes`, or after `recheck`.
+
+        An order to retry that came while the step was still ending counts: its case is known to
+        people before this workflow hears of the refusal.
+        """
         self._mark_attention(who)
-        self._stage, self._wait = stage, wait
+        since = self._parked_since.setdefault(stage, wait.since)
+        self._stage, self._wait = stage, wait.model_copy(update={"since": since})
         self._show()
         try:
             await workflow.wait_condition(
@@ -199,8 +198,8 @@ class Steerable:
 
     async def _park(self, stage: str, refusal: Refusal, recheck: timedelta | None) -> None:
         wait = Wait(
-            what=f"{stage} cannot go on: {refusal.cause}",
-            who=refusal.owner.value,
+            what=f"{stage} cannot go on: {in_words(refusal.cause)} ({refusal.cause})",
+            who=refusal.owner.words,
             since=workflow.now(),
             why=refusal.message,
             next_step=refusal.remedy,
@@ -235,19 +234,8 @@ class Steerable:
         workflow.set_current_details(self._page())
 
     def _page(self) -> str:
-        lines = [f"### {self._headline}", f"**Stage:** {self._stage}"]
-        if self._wait is not None:
-            lines += [
-                f"**Waits for:** {self._wait.what}",
-                f"**Since:** {self._wait.since:%Y-%m-%d %H:%M} UTC",
-                f"**Who acts:** {self._wait.who}",
-            ]
-            lines += [f"**Why:** {self._wait.why}"] if self._wait.why else []
-            lines += [f"**Next step:** {self._wait.next_step}"] if self._wait.next_step else []
-        if self._steering.held_by:
-            lines.append(f"**On hold** by {self._steering.held_by}")
-        lines += [f"- {trace}" for trace in self._traces]
-        return "\n\n".join(lines)
+        held_by = self._steering.held_by
+        return page(self._headline, self._stage, self._wait, held_by, self._traces)
 
     def _mark_attention(self, who: Role | None) -> None:
         workflow.upsert_search_attributes(
@@ -292,7 +280,7 @@ def refusal_of(error: ActivityError) -> Refusal | None:
     return Refusal.model_validate(cause.details[0])
 
 
-def attributes(*, legal_entity: str, project_code: str, stage: str) -> TypedSearchAttributes:
+def attributes(*, legal_entity: str, project_code: str, stage: str = "") -> TypedSearchAttributes:
     """The search attributes that a workflow starts with (they cost nothing at the start)."""
     pairs = [
         SearchAttributePair(names.STAGE, stage),

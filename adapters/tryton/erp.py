@@ -8,7 +8,7 @@ from datetime import date
 from adapters.tryton.api import Tryton, Values
 from adapters.tryton.books import Books
 from adapters.tryton.invoices import Invoices
-from adapters.tryton.mapping import INVOICE, PARTY, WORK, reference, to_draft, to_posted
+from adapters.tryton.mapping import INVOICE, PARTY, WORK, external_ref, to_draft, to_posted
 from adapters.tryton.parties import Parties
 from adapters.tryton.payments import PaymentFeed
 from adapters.tryton.projects import Projects
@@ -56,14 +56,14 @@ class TrytonErp:
 
     async def ensure_client(self, client: Client, *, key: str) -> ExternalRef:
         party = await self._parties.ensure(self._any_books(), client)
-        return reference(self._tryton.system, PARTY, party)
+        return external_ref(self._tryton.system, PARTY, party)
 
     async def ensure_project(
         self, plan: ProjectPlan, client: ExternalRef, *, key: str
     ) -> ExternalRef:
         books = self._books_of(plan.legal_entity)
         project = await self._projects.ensure(books, plan, self._id(client, PARTY))
-        return reference(self._tryton.system, WORK, project)
+        return external_ref(self._tryton.system, WORK, project)
 
     async def archive_project(self, project: ExternalRef) -> None:
         await self._projects.archive(self._any_books(), self._id(project, WORK))
@@ -73,11 +73,11 @@ class TrytonErp:
 
     async def find_client(self, legal_entity: str, code: str) -> ExternalRef | None:
         party = await self._parties.find(self._books_of(legal_entity), code)
-        return None if party is None else reference(self._tryton.system, PARTY, party.id)
+        return None if party is None else external_ref(self._tryton.system, PARTY, party.id)
 
     async def find_project(self, legal_entity: str, code: str) -> ExternalRef | None:
         project = await self._projects.find(self._books_of(legal_entity), code)
-        return None if project is None else reference(self._tryton.system, WORK, project.id)
+        return None if project is None else external_ref(self._tryton.system, WORK, project.id)
 
     async def find_invoices(self, legal_entity: str, key: str) -> Sequence[DraftInvoice]:
         found = await self._invoices.with_key(self._books_of(legal_entity), key)
@@ -88,7 +88,7 @@ class TrytonErp:
     ) -> DraftInvoice:
         books = self._books_of(invoice.legal_entity)
         created = await self._invoices.create(books, invoice, self._id(client, PARTY), key)
-        return DraftInvoice(reference=reference(self._tryton.system, INVOICE, created), key=key)
+        return DraftInvoice(reference=external_ref(self._tryton.system, INVOICE, created), key=key)
 
     async def post_invoice(self, draft: DraftInvoice, invoice_date: date) -> PostedInvoice:
         row = await self._invoices.post(

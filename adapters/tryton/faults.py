@@ -92,7 +92,7 @@ class Request:
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
-    """One request with a known length; None when the caller said nothing."""
+    """One request with a known length; None for anything else."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -100,10 +100,10 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
     line, *fields = head[:-4].split(b"\r\n")
     pairs = (field.partition(b":") for field in fields)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    length = int(headers.get(b"content-length", b"0"))
-    if length > BODY_BYTES_MAX or b"transfer-encoding" in headers:
+    length = headers.get(b"content-length", b"0")
+    if line.count(b" ") != 2 or not length.isdigit() or int(length) > BODY_BYTES_MAX:
         return None
-    return Request(line, headers, await reader.readexactly(length))
+    return Request(line, headers, await reader.readexactly(int(length)))
 
 
 def status_answer(status: int, retry_after_s: int | None = None, *, body: bytes = b"") -> bytes:

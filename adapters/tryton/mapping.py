@@ -31,7 +31,7 @@ PARTY, WORK, INVOICE, PAYMENT = "party", "project", "invoice", "payment"
 POSTED_STATES = frozenset({State.POSTED, State.PAID})
 
 
-def reference(system: str, kind: str, record: int) -> ExternalRef:
+def external_ref(system: str, kind: str, record: int) -> ExternalRef:
     return ExternalRef(system=system, kind=kind, id=str(record))
 
 
@@ -206,7 +206,7 @@ def line_values(description: str, net: Money, records: Mapping[str, int], tax: i
 
 
 def to_draft(system: str, row: Invoice) -> DraftInvoice:
-    return DraftInvoice(reference=reference(system, INVOICE, row.id), key=row.reference or "")
+    return DraftInvoice(reference=external_ref(system, INVOICE, row.id), key=row.reference or "")
 
 
 def to_posted(system: str, row: Invoice) -> PostedInvoice:
@@ -214,7 +214,7 @@ def to_posted(system: str, row: Invoice) -> PostedInvoice:
         return Money(amount=amount, currency=row.currency.code)
 
     return PostedInvoice(
-        reference=reference(system, INVOICE, row.id),
+        reference=external_ref(system, INVOICE, row.id),
         key=row.reference or "",
         number=row.number or "",
         state=row.state.value,
@@ -263,8 +263,8 @@ def to_payment(system: str, invoice: Invoice, line: PaymentLine) -> PaymentSeen:
     else:
         amount = line.credit - line.debit
     return PaymentSeen(
-        reference=reference(system, PAYMENT, line.id),
-        invoice=reference(system, INVOICE, invoice.id),
+        reference=external_ref(system, PAYMENT, line.id),
+        invoice=external_ref(system, INVOICE, invoice.id),
         amount=Money(amount=amount, currency=currency),
         paid_on=line.date,
         bank_reference=line.move.description or "",

@@ -66,7 +66,8 @@ class Session:
         if now < self._refused_until:
             raise SystemRefusesUs(
                 self._http.system,
-                f"the login of {self._user!r} was refused a moment ago and is not tried again yet",
+                f"the login of {self._user!r} was refused a moment ago and is not tried again for "
+                f"{self._refused_until - now:.0f} s, so that the server does not lock it out",
             )
         try:
             login = await self._call_login()

@@ -48,6 +48,8 @@ class FaultProxy:
         """Calls received, by JSON-RPC method."""
         self.passed_on: Counter[str] = Counter()
         """Calls that reached the server, by JSON-RPC method."""
+        self.answered: Counter[str] = Counter()
+        """Calls that the server has answered, whether the caller heard it or not."""
 
     async def __aenter__(self) -> Self:
         await self.listen()
@@ -179,6 +181,7 @@ class FaultProxy:
             writer.close()
         if not answer:
             raise ConnectionResetError("the server hung up")
+        self.answered[request.method] += 1
         return answer
 
     def _next_fault(self, method: str) -> Fault | None:

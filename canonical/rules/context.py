@@ -47,7 +47,7 @@ class RuleContext(Noun):
         if item.approved_at is None:
             raise AssertionError(f"item {item.id} is offered for billing but has no approval")
         return BillingTransaction(
-            id=transaction_id(item.id, rated.version, 1, self.run.run),
+            id=transaction_id(item.id, rated.version, 1, self.run.period, self.run.run),
             item_id=item.id,
             item_version=rated.version,
             engagement_id=self.run.engagement_id,

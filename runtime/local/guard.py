@@ -8,8 +8,8 @@ of user.)
 """
 
 import contextlib
+import os
 import signal
-import subprocess
 import threading
 from typing import Final
 
@@ -41,24 +41,48 @@ for job in $alive; do kill -s KILL -- "-${job%%:*}" 2>/dev/null; done
 
 
 class Guard:
-    """One watching shell for all children of this process, started with the first of them."""
+    """One watching shell for all children of this process, started with the first of them.
+
+    It is spawned by pid, not as a `Popen`, because it is meant to outlive this process.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._shell: subprocess.Popen[bytes] | None = None
+        self._pid: int | None = None
+        self._pipe: int | None = None
 
     def start(self) -> None:
         """Start watching, before the child to be watched exists."""
         with self._lock:
-            if self._shell is None or self._shell.poll() is not None:
-                self._shell = subprocess.Popen(
-                    ["/bin/sh", "-c", SCRIPT, "client-to-cash-guard"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    bufsize=0,
-                )
+            if not self._watches():
+                self._spawn()
+
+    def _watches(self) -> bool:
+        if self._pid is None:
+            return False
+        ended, _ = os.waitpid(self._pid, os.WNOHANG)
+        return ended == 0
+
+    def _spawn(self) -> None:
+        if self._pipe is not None:
+            os.close(self._pipe)
+        reading, self._pipe = os.pipe()
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        try:
+            self._pid = os.posix_spawn(
+                "/bin/sh",
+                ["/bin/sh", "-c", SCRIPT, "client-to-cash-guard"],
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, reading, 0),
+                    (os.POSIX_SPAWN_DUP2, nothing, 1),
+                    (os.POSIX_SPAWN_DUP2, nothing, 2),
+                ],
+                setsid=True,
+            )
+        finally:
+            os.close(reading)
+            os.close(nothing)
 
     def remember(self, group: int, stop_signal: signal.Signals) -> None:
         """Stop this process group with this signal when we die."""
@@ -70,9 +94,9 @@ class Guard:
 
     def _tell(self, line: str) -> None:
         with self._lock:
-            if self._shell is not None and self._shell.stdin is not None:
+            if self._pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
-                    self._shell.stdin.write(line.encode())
+                    os.write(self._pipe, line.encode())
 
 
 guard = Guard()

@@ -1,15 +1,18 @@
 """A mail server that sends nothing on: it keeps what it was given, for people and tests to read."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 from aiosmtpd.smtp import SMTP
+
+from runtime.local.lifetime import Lifetime
 
 HOST: Final = "127.0.0.1"
 MESSAGE_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -33,26 +36,16 @@ class CaughtMail:
     message: EmailMessage
 
 
-class MailCatcher:
+class MailCatcher(Lifetime):
     """An SMTP server on the loopback; messages stay in memory and, if wanted, as .eml files."""
 
     def __init__(self, *, port: int = 0, directory: Path | None = None) -> None:
         self.messages: list[CaughtMail] = []
         self._asked_port = port
         self._directory = directory
+        self._arrived, self._answering = asyncio.Event(), asyncio.Event()
+        self._answering.set()
         self._server: asyncio.Server | None = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     @property
     def port(self) -> int:
@@ -82,6 +75,17 @@ class MailCatcher:
         """The messages for one recipient, oldest first."""
         return [mail for mail in self.messages if recipient in mail.recipients]
 
+    @asynccontextmanager
+    async def silent(self) -> AsyncIterator[asyncio.Event]:
+        """Keep messages, but answer their senders only at the end; the event says that one is
+        kept."""
+        self._arrived.clear()
+        self._answering.clear()
+        try:
+            yield self._arrived
+        finally:
+            self._answering.set()
+
     async def handle_DATA(self, server: object, session: object, envelope: Envelope) -> str:
         """Called by aiosmtpd, which names it, once per message."""
         if len(self.messages) >= MESSAGES_MAX:
@@ -92,6 +96,8 @@ class MailCatcher:
         if self._directory is not None:
             path = self._directory / f"{len(self.messages):05d}.eml"
             await asyncio.to_thread(path.write_bytes, envelope.content)
+        self._arrived.set()
+        await self._answering.wait()
         return "250 Message accepted"
 
     def _dialogue(self) -> SMTP:

@@ -16,12 +16,12 @@ import signal
 import stat
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote
 
 import asyncpg
 
+from runtime.local.lifetime import Lifetime
 from runtime.local.privileges import becoming, unprivileged_user
 from runtime.local.processes import ChildProcess, ProcessError
 
@@ -57,7 +57,7 @@ SERVER_OPTIONS: Final = {
 VOLATILE_OPTIONS: Final = {"fsync": "off", "full_page_writes": "off"}
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(Lifetime):
     """One PostgreSQL server over one data directory, made on first start."""
 
     def __init__(self, directory: Path, *, durable: bool = True) -> None:
@@ -66,18 +66,6 @@ class EmbeddedPostgres:
         self._durable = durable
         self._user = unprivileged_user()
         self._process: ChildProcess | None = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     @property
     def log(self) -> Path:

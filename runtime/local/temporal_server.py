@@ -11,8 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -21,6 +20,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from runtime.local.lifetime import Lifetime
 from runtime.local.processes import ChildProcess, ProcessError, free_port
 
 HOST: Final = "127.0.0.1"
@@ -50,7 +50,7 @@ class TemporalOptions:
     arguments: Sequence[str] = ()
 
 
-class TemporalServer:
+class TemporalServer(Lifetime):
     """One development server, its log in a directory."""
 
     def __init__(self, directory: Path, options: TemporalOptions | None = None) -> None:
@@ -58,18 +58,6 @@ class TemporalServer:
         self.options = options or TemporalOptions()
         self._process: ChildProcess | None = None
         self._ports = self._choose_ports()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     @property
     def address(self) -> str:

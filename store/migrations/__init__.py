@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -10,23 +11,24 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from store.engine import create_engine
+from store.engine import create_engine, transaction
 
 _LOCK = 7_231_005_846_112
 """The advisory lock that lets one process at a time migrate a database; any constant serves."""
 
 
 async def upgrade(database_url: str, revision: str = "head") -> None:
-    """Migrate in one transaction: all of it, or nothing."""
+    """Migrate in one transaction: all of it, or nothing. Raises SystemUnavailable."""
     engine = create_engine(database_url, pool_size=1)
     try:
-        async with engine.begin() as connection:
+        async with transaction(engine) as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             await connection.run_sync(_upgrade, revision)
     finally:
         await engine.dispose()
 
 
+@cache
 def head() -> str:
     """The revision that this version of the product needs."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()

@@ -12,6 +12,7 @@ from store.tables.billing import (
 )
 from store.tables.control import (
     audit_event,
+    database_environment,
     exception_case,
     lease,
     lease_fence,
@@ -38,6 +39,7 @@ __all__ = [
     "client",
     "contract_version",
     "credit_proposal",
+    "database_environment",
     "engagement",
     "event_delivery",
     "exception_case",

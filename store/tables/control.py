@@ -1,9 +1,12 @@
-"""What keeps the outside and people in order: postings, payments, cases, the trail, leases."""
+"""What keeps the outside and people in order: postings, payments, cases, the trail, leases, and
+whose database it is."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
+    CheckConstraint,
     Column,
     Date,
     ForeignKey,
@@ -107,3 +110,14 @@ lease = Table(
     moment("expires_at"),
     PrimaryKeyConstraint("lane", "holder"),
 )
+
+database_environment = Table(
+    "database_environment",
+    metadata,
+    # true and nothing else, as the primary key: one row at most
+    Column("only", Boolean, primary_key=True, server_default=text("true")),
+    words("name", default=None),
+    moment("claimed_at", now=True),
+    CheckConstraint("only", name="only"),
+)
+"""The environment that the database belongs to."""

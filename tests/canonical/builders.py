@@ -269,7 +269,7 @@ def make_transaction(
 ) -> BillingTransaction:
     item = work_item_id("psa", "time", str(number))
     return BillingTransaction(
-        id=transaction_id(item, 1, 1, 1),
+        id=transaction_id(item, 1, 1, "2026-10", 1),
         item_id=item,
         item_version=1,
         engagement_id=ENGAGEMENT,

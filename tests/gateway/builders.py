@@ -19,8 +19,11 @@ SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 NEXT_SECRET = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
 PATH_SECRET = "a-path-that-nobody-guesses"
 
+ORGANISATION = "00DAb00000012XyMAI"
+
 SECRETS = {
-    "crm-one": {"path": SecretStr(PATH_SECRET)},
+    "crm-one": {"webhook_path": SecretStr(PATH_SECRET)},
+    "postbox": {"webhook_path": SecretStr(PATH_SECRET)},
     "expenses": {"signing": SecretStr(SECRET), "signing_next": SecretStr(NEXT_SECRET)},
     "timesheets": {"signing": SecretStr(SECRET)},
     "erp-one": {"signing": SecretStr(SECRET)},
@@ -39,7 +42,9 @@ def make_landscape(**changes: Any) -> Landscape:
     landscape = {
         "environment": "test",
         "systems": [
-            {"name": "crm-one", "adapter": "postbox"},
+            {"name": "crm-one", "adapter": "salesforce", "organisation": ORGANISATION},
+            {"name": "postbox", "adapter": "postbox"},
+            {"name": "unpublished", "adapter": "postbox"},
             {"name": "psa-one", "adapter": "none"},
             {"name": "erp-one", "adapter": "none"},
             {"name": "timesheets", "adapter": "push"},
@@ -100,7 +105,7 @@ def make_time_entry(number: int = 1, **changes: Any) -> dict[str, Any]:
 
 def make_event(number: int = 1, **changes: Any) -> dict[str, Any]:
     """An approved expense, unless changed."""
-    event = {
+    event: dict[str, Any] = {
         "id": f"evt-{number}",
         "source": "expenses",
         "type": "expense.approved",

@@ -52,8 +52,10 @@ def test_an_amount_written_as_a_json_number_keeps_every_digit() -> None:
 
 
 def test_fields_that_we_do_not_know_yet_are_kept() -> None:
-    (event,) = read_events(as_body(make_event(batch="B-1")), LANDSCAPE)
-    assert json.loads(EVENT.dump_json(event))["batch"] == "B-1"
+    extended = make_event(batch="B-1", items=[make_expense(seat="3A")])
+    (event,) = read_events(as_body(extended), LANDSCAPE)
+    stored = json.loads(EVENT.dump_json(event))
+    assert (stored["batch"], stored["items"][0]["seat"]) == ("B-1", "3A")
 
 
 CASES = [
@@ -74,7 +76,10 @@ CASES = [
                  "finer than the currency", id="half a cent"),
     pytest.param(with_item(cost={"amount": "1E+999999", "currency": "EUR"}),
                  "items.0.cost.amount", "no more than 24 digits", id="absurd amount"),
-    pytest.param(with_item(cots={}), "items.0.cots", "not permitted", id="misspelt field"),
+    pytest.param(with_item(billible=False), "items.0.billible", "there is 'billable'",
+                 id="misspelt field"),
+    pytest.param(make_event(ocurred_at="2026-09-20T10:00:00Z"), "ocurred_at",
+                 "there is 'occurred_at'", id="misspelt field of the event"),
     pytest.param(with_item(approved=False), "items.0.approved", "sent as approved",
                  id="approved, but not"),
     pytest.param(with_item(approved_by=""), "items.0.approved_by", "not given", id="no approver"),
@@ -122,7 +127,7 @@ def test_two_events_with_one_id_are_refused_because_one_would_be_lost() -> None:
 
 
 def test_the_list_of_problems_is_limited() -> None:
-    worthless = [{} for _ in range(EVENTS_PER_DELIVERY_MAX)]
+    worthless: list[dict[str, str]] = [{} for _ in range(EVENTS_PER_DELIVERY_MAX)]
     assert len(problems_of(json.dumps(worthless).encode())) == PROBLEMS_TOLD_MAX
 
 

@@ -10,9 +10,9 @@ from runtime.settings import KNOWN_VARIABLES, Settings, variable_name
 from tests.runtime.compose import ROOT, Compose, read_compose
 from tests.runtime.conftest import encoded_key
 
-COMMANDS = {("gateway",), ("console",), ("worker",), ("db", "upgrade")}
+COMMANDS = {("gateway",), ("worker", "--apply"), ("db", "upgrade")}
 EXPECTED_SERVICES = {
-    *("gateway", "console", "worker", "db-upgrade", "postgres"),
+    *("gateway", "worker", "db-upgrade", "postgres"),
     *("temporal", "temporal-postgres", "temporal-ui", "tryton"),
 }
 VARIABLE = re.compile(r"\$\{(?P<name>[A-Z0-9_]+)(?P<rest>:[?-][^}]*)?\}")
@@ -74,12 +74,11 @@ def test_published_ports_are_the_defaults_of_the_settings(compose: Compose) -> N
 
     defaults = Settings.model_construct()
     assert published("gateway") == [defaults.gateway_port]
-    assert published("console") == [defaults.console_port]
     assert published("temporal") == [int(defaults.temporal_address.split(":")[1])]
 
 
 def test_our_services_listen_on_the_ports_that_are_published_and_probed(compose: Compose) -> None:
-    for name in ("gateway", "console"):
+    for name in ("gateway",):
         service = compose.services[name]
         listening = service.environment[f"C2C_{name.upper()}_PORT"]
         assert service.environment[f"C2C_{name.upper()}_HOST"] == "0.0.0.0"

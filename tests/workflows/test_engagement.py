@@ -8,17 +8,13 @@ from temporalio.client import WorkflowExecutionStatus
 
 from activities.deals import DealReview
 from canonical.errors import DataRejected
-from canonical.ids import EngagementId
-from tests.workflows.conftest import Bench
-from tests.workflows.world import ERP
+from tests.workflows.bench import ORDER, Bench
 from workflows import names
 from workflows.engagement import Engagement, EngagementState
 
-ORDER = {"by": "Ada", "reason": "because"}
-
 
 async def started(bench: Bench) -> str:
-    state = EngagementState(engagement_id=EngagementId(bench.engagement_id))
+    state = EngagementState(engagement_id=bench.engagement_id)
     await bench.start(Engagement.run, state, bench.engagement)
     return bench.engagement
 
@@ -40,10 +36,9 @@ async def test_a_refused_deal_waits_for_its_correction_and_names_every_finding(
     bench.world.reviews = [refused]
     id = await started(bench)
     page = await bench.until_page_says(id, "the correction of the deal")
-    assert "vat_id: missing" in page
-    assert "lines: none" in page
+    assert "\n\n- vat_id: missing\n- lines: none\n" in page, "a list in Markdown"
     bench.world.tell(id, "deal.closed")
-    await bench.client.get_workflow_handle(id).signal(names.NEWS)
+    await bench.handle(id).signal(names.NEWS)
     await bench.until_page_says(id, "a billing cut-off")
     assert bench.world.count("review_deal") == 2
 
@@ -53,7 +48,7 @@ async def test_each_cut_off_starts_one_billing_run_even_when_nudged_twice(bench:
     await bench.until_page_says(id, "a billing cut-off")
     bench.world.cut_off(id, "2026-10", run=1)
     for _ in range(2):
-        await bench.client.get_workflow_handle(id).signal(names.NEWS)
+        await bench.handle(id).signal(names.NEWS)
     await bench.until(lambda: bench.world.count("rate_run") == 1, "one run")
     await asyncio.sleep(0.3)
     assert bench.world.count("rate_run") == 1
@@ -63,7 +58,7 @@ async def test_it_closes_when_ordered_only_after_its_invoices_have_ended(bench: 
     id = await started(bench)
     await bench.until_page_says(id, "a billing cut-off")
     bench.world.still_open = ("invoice INV-1 is not paid",)
-    handle = bench.client.get_workflow_handle(id)
+    handle = bench.handle(id)
     await handle.signal(names.CLOSE, ORDER)
     await bench.until_page_says(id, "open work to end")
     assert bench.world.count("close_engagement") == 0
@@ -77,7 +72,7 @@ async def test_a_hold_keeps_the_next_step_from_starting_until_it_is_resumed(benc
     bench.world.reviews = [DealReview(passed=False, findings=("x: y",))]
     id = await started(bench)
     await bench.until_page_says(id, "the correction of the deal")
-    handle = bench.client.get_workflow_handle(id)
+    handle = bench.handle(id)
     await handle.signal(names.HOLD, ORDER)
     await handle.signal(names.NEWS)
     await bench.until_page_says(id, "a hold before")
@@ -91,7 +86,7 @@ async def test_malformed_and_unknown_signals_change_nothing_and_leave_a_trace(
 ) -> None:
     id = await started(bench)
     await bench.until_page_says(id, "a billing cut-off")
-    handle = bench.client.get_workflow_handle(id)
+    handle = bench.handle(id)
     await handle.signal(names.CLOSE, "not an order")
     await handle.signal(names.CLOSE, {"by": "", "reason": "x"})
     await handle.signal(names.HOLD)
@@ -107,37 +102,37 @@ async def test_malformed_and_unknown_signals_change_nothing_and_leave_a_trace(
 async def test_a_refused_set_up_step_parks_with_a_case_and_goes_on_when_mended(
     bench: Bench,
 ) -> None:
-    bench.world.refuse["ensure_erp_project"] = [DataRejected(ERP, "no such account")]
+    bench.world.refuse["ensure_erp_project"] = [DataRejected("erp", "no such account")]
     id = await started(bench)
     setup = names.project_setup(bench.engagement_id)
     page = await bench.until_page_says(setup, "DataRejected")
     assert "no such account" in page
     assert "finance" in page
     assert len(bench.world.open_cases()) == 1
-    await bench.client.get_workflow_handle(setup).signal(names.RETRY_NOW, ORDER)
+    await bench.handle(setup).signal(names.RETRY_NOW, ORDER)
     await bench.until_page_says(id, "a billing cut-off")
     assert bench.world.open_cases() == []
     assert bench.world.count("ensure_psa_client") == 1
 
 
 async def test_a_cancelled_set_up_archives_and_a_new_attempt_sets_up_again(bench: Bench) -> None:
-    bench.world.refuse["ensure_erp_project"] = [DataRejected(ERP, "no such account")]
+    bench.world.refuse["ensure_erp_project"] = [DataRejected("erp", "no such account")]
     id = await started(bench)
     setup = names.project_setup(bench.engagement_id)
     await bench.until_page_says(setup, "DataRejected")
-    await bench.client.get_workflow_handle(setup).cancel()
+    await bench.handle(setup).cancel()
     await bench.until_page_says(id, "set-up was cancelled")
     assert bench.world.calls[-2:] == ["archive_in_erp", "archive_in_psa"]
-    await bench.client.get_workflow_handle(id).signal(names.RETRY_NOW, ORDER)
+    await bench.handle(id).signal(names.RETRY_NOW, ORDER)
     await bench.until_page_says(id, "a billing cut-off")
     assert bench.world.count("ensure_psa_project") == 2
 
 
 async def test_a_cancelled_engagement_archives_and_says_so_in_the_store(bench: Bench) -> None:
-    bench.world.refuse["ensure_psa_team"] = [DataRejected("psa-x", "unknown person")]
+    bench.world.refuse["ensure_psa_team"] = [DataRejected("psa", "unknown person")]
     id = await started(bench)
     await bench.until_page_says(names.project_setup(bench.engagement_id), "unknown person")
-    await bench.client.get_workflow_handle(id).cancel()
+    await bench.handle(id).cancel()
     await bench.until(lambda: bench.world.count("cancel_engagement") == 1, "given up")
     assert bench.world.count("archive_in_psa") == 1
 
@@ -149,7 +144,7 @@ async def test_it_continues_as_new_with_an_open_invoice_and_loses_nothing(bench:
     invoice = bench.world.invoice(1)
     bench.world.invoices_of_run = {1: (invoice,)}
     bench.world.cut_off(id, "2026-10", run=1)
-    handle = bench.client.get_workflow_handle(id)
+    handle = bench.handle(id)
     await handle.signal(names.NEWS)
     invoice_workflow = names.invoice_to_cash(invoice)
     await bench.until_page_says(invoice_workflow, "payment: 0.00 EUR")
@@ -161,6 +156,6 @@ async def test_it_continues_as_new_with_an_open_invoice_and_loses_nothing(bench:
     await bench.until(lambda: bench.world.count("rate_run") == 2, "the second run")
     assert await bench.status(invoice_workflow) is WorkflowExecutionStatus.RUNNING
     bench.world.invoice(1, paid="1190.00")
-    await bench.client.get_workflow_handle(invoice_workflow).signal(names.NEWS)
-    await bench.client.get_workflow_handle(invoice_workflow).result()
+    await bench.handle(invoice_workflow).signal(names.NEWS)
+    await bench.handle(invoice_workflow).result()
     assert bench.world.told[-1] == "psa paid"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from adapters.registry import Ports
 from canonical.errors import DomainError
 from canonical.ports import Checkable
 from runtime.settings import Settings
-from store import migrations
+from store import environment, health, migrations
 from workers.commands.common import out, run, settings_with_logs
-from workers.wiring import PUSH, House, open_house
+from workers.roles import PUSH
+from workers.wiring import House, unclaimed_house
 
 db = typer.Typer(help="The database.", no_args_is_help=True)
 landscape = typer.Typer(help="The landscape: systems and legal entities.", no_args_is_help=True)
@@ -40,17 +42,28 @@ def check(
 
 
 async def _check(settings: Settings, *, offline: bool) -> int:
-    async with open_house(settings) as house:
-        table = Table(
-            "system", "adapter", "answer", title=f"Landscape {house.landscape.environment}"
-        )
-        wrong = 0
+    async with unclaimed_house(settings) as house:
+        rows = [] if offline else [("database", "postgresql", *await _database(house))]
         for system in house.landscape.systems:
-            answer, is_wrong = await _answer(house, system.name, system.adapter, offline=offline)
-            wrong += is_wrong
-            table.add_row(system.name, system.adapter, answer)
-        out.print(table)
-        return 1 if wrong else 0
+            answer = await _answer(house, system.name, system.adapter, offline=offline)
+            rows.append((system.name, system.adapter, *answer))
+    table = Table("system", "adapter", "answer", title=f"Landscape {house.landscape.environment}")
+    for name, adapter, words, is_wrong in rows:
+        table.add_row(name, adapter, Text(words, style="red" if is_wrong else ""))
+    out.print(table)
+    return 1 if any(is_wrong for *_, is_wrong in rows) else 0
+
+
+async def _database(house: House) -> tuple[str, bool]:
+    """Its schema, and whose it is."""
+    try:
+        await health.check(house.engine)
+        owner = await environment.owner_of(house.engine)
+    except DomainError as error:
+        return f"{error} {error.remedy}", True
+    if owner not in ("", house.settings.environment_id):
+        return f"belongs to the environment {owner!r} {environment.DatabaseForeign.remedy}", True
+    return f"schema {migrations.head()}, " + (f"environment {owner}" if owner else "new"), False
 
 
 async def _answer(house: House, name: str, adapter: str, *, offline: bool) -> tuple[str, bool]:
@@ -63,7 +76,7 @@ async def _answer(house: House, name: str, adapter: str, *, offline: bool) -> tu
         try:
             answers.append(await port.check())
         except DomainError as error:
-            return f"[red]{error}[/] {error.remedy}", True
+            return f"{error} {error.remedy}", True
     return "; ".join(dict.fromkeys(answers)), False
 
 

@@ -10,7 +10,7 @@ import typer
 from runtime.settings import Settings
 from store.engine import create_engine
 from store.inbox import Inbox
-from workers.commands.common import out, run, settings_with_logs
+from workers.commands.common import as_utc, out, run, settings_with_logs
 
 inbox = typer.Typer(help="Notifications that came in.", no_args_is_help=True)
 
@@ -31,10 +31,10 @@ def replay(
     ] = None,
 ) -> None:
     """Offer dead letters to the relay again, after what kept them from being read was mended."""
-    settings = settings_with_logs()
     if not (id or source or since or until):
         raise typer.BadParameter("say what to replay: --id, --source, --since or --until")
-    revived = run(_replay(settings, id, source, since, until))
+    settings = settings_with_logs()
+    revived = run(_replay(settings, id, source, as_utc(since), as_utc(until)))
     out.print(f"[green]*[/] {revived} dead letters are offered again")
 
 

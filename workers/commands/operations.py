@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.reconcile import DayCompared
 from canonical.events import BillingCutoff
 from canonical.ids import ExternalRef
 from canonical.landscape import SystemRole
+from canonical.periods import first_day
 from canonical.records import EventRecorded
 from runtime.settings import Settings
-from runtime.temporal import connect
 from store.events import EventStore
-from workers.commands.common import out, run, settings_with_logs
+from workers.commands.common import as_utc, out, reach_temporal, run, settings_with_logs
 from workers.wiring import open_house, utc_now
 from workflows import names
 from workflows.reconcile import Reconcile, ReconcileParams
@@ -44,7 +45,8 @@ def cutoff(
 ) -> None:
     """Order a billing run: of a legal entity, or of one project."""
     settings = settings_with_logs()
-    recorded = run(_cut_off(settings, entity, period, project, at))
+    reference = None if project is None else _reference(project)
+    recorded = run(_cut_off(settings, entity, _period(period), reference, as_utc(at)))
     if recorded.waiting:
         out.print("[yellow]![/] nobody knows the project yet; the cut-off waits for it")
     for recipient in recorded.recipients:
@@ -66,18 +68,20 @@ def reconcile(
     if compared.breaks:
         table = Table("cause", "what differs")
         for each in compared.shown:
-            table.add_row(each.cause, each.message)
+            table.add_row(each.cause, Text(each.message))
         out.print(table)
     raise typer.Exit(1 if compared.breaks else 0)
 
 
 async def _cut_off(
-    settings: Settings, entity: str, period: str, project: str | None, at: datetime | None
+    settings: Settings, entity: str, period: str, project: ExternalRef | None, at: datetime | None
 ) -> EventRecorded:
     async with open_house(settings) as house:
         house.landscape.entity(entity)
+        if project is not None:
+            house.landscape.system(project.system)
         now = utc_now()
-        moment = at.replace(tzinfo=UTC) if at is not None else now
+        moment = at or now
         event = BillingCutoff(
             id=f"cutoff/{entity}/{period}/{project or 'all'}/{moment.isoformat()}",
             source=SOURCE,
@@ -85,9 +89,17 @@ async def _cut_off(
             legal_entity=entity,
             period=period,
             cutoff=moment,
-            project=None if project is None else _reference(project),
+            project=project,
         )
         return await EventStore(house.engine).record_event(event, now)
+
+
+def _period(text: str) -> str:
+    try:
+        first_day(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="PERIOD") from error
+    return text
 
 
 def _reference(text: str) -> ExternalRef:
@@ -100,7 +112,7 @@ def _reference(text: str) -> ExternalRef:
 async def _reconcile(settings: Settings, entity_code: str, day: datetime) -> DayCompared:
     async with open_house(settings) as house:
         entity = house.landscape.entity(entity_code)
-        temporal = await connect(settings, identity="c2c-reconcile")
+        temporal = await reach_temporal(settings, "c2c-reconcile")
         return await temporal.execute_workflow(
             Reconcile.run,
             ReconcileParams(

@@ -11,10 +11,10 @@ import typer
 from gateway.serve import serve
 from runtime.settings import Settings
 from runtime.telemetry import start_telemetry
-from runtime.temporal import connect, metrics_runtime
-from workers.commands.common import out, run, settings_with_logs, until_stopped
+from runtime.temporal import metrics_runtime
+from workers.commands.common import out, reach_temporal, run, settings_with_logs, until_stopped
 from workers.schedules import apply_schedules
-from workers.wiring import build_workers, open_house
+from workers.wiring import build_workers, open_house, running
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ def gateway(
 
 
 def schedules() -> None:
-    """Start the intake of every pulled system and set the daily reconciliations; safe to repeat."""
+    """Register search attributes, start intakes, set daily reconciliations; safe to repeat."""
     settings = settings_with_logs()
     for line in run(_apply(settings)):
         out.print(f"[green]*[/] {line}")
@@ -69,14 +69,11 @@ async def _work(settings: Settings, *, main: bool, systems: list[str] | None, ap
     async with AsyncExitStack() as stack:
         stack.enter_context(start_telemetry(settings, "c2c-worker"))
         house = await stack.enter_async_context(open_house(settings))
-        temporal = await connect(
-            settings, identity="c2c-worker", sdk_runtime=metrics_runtime(settings)
-        )
+        temporal = await reach_temporal(settings, "c2c-worker", metrics_runtime(settings))
         if apply:
             await apply_schedules(temporal, house)
         workers = build_workers(temporal, house, main=main, systems=systems)
-        for each in workers:
-            await stack.enter_async_context(each)
+        await stack.enter_async_context(running(workers))
         log.info("worker.ready", task_queues=[each.task_queue for each in workers])
         await until_stopped()
         log.info("worker.stopping")
@@ -84,5 +81,5 @@ async def _work(settings: Settings, *, main: bool, systems: list[str] | None, ap
 
 async def _apply(settings: Settings) -> list[str]:
     async with open_house(settings) as house:
-        temporal = await connect(settings, identity="c2c-schedules")
+        temporal = await reach_temporal(settings, "c2c-schedules")
         return await apply_schedules(temporal, house)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from canonical.schemas import schemas as canonical_schemas
 
+from canonical.schemas import schemas as canonical_schemas
 from workers.commands.common import out
 
 

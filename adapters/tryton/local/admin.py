@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter, field_validator
 
 from adapters.http import Effect
 from adapters.tryton.api import Row, Tryton, Values
-from adapters.tryton.local.company import PAYMENT_METHOD
+from adapters.tryton.local.northfield import PAYMENT_METHOD
 from adapters.tryton.wire import Wire
 
 PAY = "account.invoice.pay"

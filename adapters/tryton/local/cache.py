@@ -63,8 +63,19 @@ def write_private(path: Path, content: str) -> None:
     unfinished.replace(path)
 
 
-def fresh_directory(path: Path) -> Path:
-    """An empty private directory, whatever a crashed builder left there."""
+def fresh_directory(beside: Path, suffix: str) -> Path:
+    """An empty private directory `<beside><suffix>`; those of crashed makers are removed.
+
+    The suffix names this process, so that what a crashed maker's servers still do while they end
+    does not touch ours.
+    """
+    for left_over in beside.parent.glob(f"{beside.name}.unfinished*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    return emptied(beside.with_name(beside.name + suffix))
+
+
+def emptied(path: Path) -> Path:
+    """An empty private directory, whatever was there."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True, mode=0o700)
     return path

@@ -7,61 +7,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final
 
 from pydantic import SecretStr, TypeAdapter
 
 from adapters.http import Effect
 from adapters.tryton.api import Domain, Row, Tryton, Values
 from adapters.tryton.local.cache import Progress
+from adapters.tryton.local.northfield import (
+    ACCRUED_TAX,
+    ADDRESS,
+    API_USER,
+    ARCHIVED,
+    CASH,
+    COUNTRIES,
+    CURRENCIES,
+    CURRENCY,
+    EXCHANGE,
+    EXPENSE,
+    FISCAL_YEARS,
+    GROUPS,
+    NAME,
+    PAYABLE,
+    PAYMENT_METHOD,
+    PRODUCTS,
+    RECEIVABLE,
+    REVENUE,
+    TAXES,
+    TERM_NAME,
+    TERMS_DAYS,
+    TIME_ZONE,
+    UNIT,
+    VAT_ID,
+)
 from adapters.tryton.wire import Wire
-
-NAME: Final = "Northfield Consulting GmbH"
-CURRENCY: Final = "EUR"
-TIME_ZONE: Final = "Europe/Berlin"
-VAT_ID: Final = "DE136695976"
-API_USER: Final = "client-to-cash"
-FISCAL_YEARS: Final = range(2025, 2031)
-
-CURRENCIES: Final = (
-    # code, name, symbol, numeric code, units per euro
-    ("EUR", "Euro", "€", "978", Decimal("1")),
-    ("USD", "US dollar", "$", "840", Decimal("1.10")),
-)
-COUNTRIES: Final = (
-    "AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IT LI LT LU LV MT NL NO PL PT RO SE SI SK "
-    "US AU CA JP SG"
-)
-TAXES: Final = (
-    # name, rate
-    ("VAT 19 %", Decimal("0.19")),
-    ("VAT 7 %", Decimal("0.07")),
-    ("Reverse charge 0 %", Decimal("0")),
-    ("Exempt 0 %", Decimal("0")),
-)
-TERMS_DAYS: Final = (0, 7, 10, 14, 21, 30, 45, 60, 90)
-TERM_NAME: Final = "Net {days} days"
-UNIT: Final = "Lump sum"
-"""Two digits, unlike the stock "Unit", which rounds quantities to whole numbers."""
-PRODUCTS: Final = (
-    # code, name, accounting category
-    ("SERVICES", "Professional services", "Services"),
-    ("EXPENSES", "Re-billed expenses", "Expenses"),
-)
-ARCHIVED: Final = "Archived"
-"""The work status of archived projects: a project cannot be deactivated in Tryton."""
-PAYMENT_METHOD: Final = "Bank transfer"
-GROUPS: Final = (
-    "Accounting",
-    "Payment",
-    "Project Administration",
-    "Project Invoice",
-    "Timesheet Administration",
-)
-
-# Codes of the universal chart of accounts.
-CASH, RECEIVABLE, PAYABLE = "1.1.1", "1.2.1", "2.1.1"
-ACCRUED_TAX, REVENUE, EXPENSE, EXCHANGE = "2.2.3", "4.2.2", "5.1.3", "6.2.1"
 
 
 class _Coded(Row):
@@ -135,20 +113,7 @@ class CompanySetup:
             {
                 "name": NAME,
                 "code": "OWN",
-                "addresses": [
-                    [
-                        "create",
-                        [
-                            {
-                                "street": "Hafenstraße 12",
-                                "postal_code": "20457",
-                                "city": "Hamburg",
-                                "country": germany,
-                                "invoice": True,
-                            }
-                        ],
-                    ]
-                ],
+                "addresses": [["create", [{**ADDRESS, "country": germany, "invoice": True}]]],
                 "identifiers": [["create", [{"type": "eu_vat", "code": VAT_ID}]]],
             },
         )

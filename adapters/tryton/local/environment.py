@@ -8,7 +8,7 @@ from asyncio import to_thread
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tryton.local.cache import Progress, fresh_directory, key_of, only_one, write_private
+from adapters.tryton.local.cache import Progress, emptied, key_of, only_one, write_private
 from runtime.local.processes import ChildProcess, ProcessError
 
 REQUIREMENTS = Path(__file__).resolve().parents[3] / "requirements" / "tryton.txt"
@@ -62,7 +62,7 @@ async def ensure_environment(
 async def _install(environment: Environment, requirements: Path) -> None:
     log = environment.directory.with_suffix(".log")
     log.unlink(missing_ok=True)
-    fresh_directory(environment.directory)
+    emptied(environment.directory)
     uv = Path(sys.prefix) / "bin" / "uv"
     await to_thread(venv.create, environment.directory, with_pip=not uv.exists())
     installer: list[str | Path] = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.util
+import inspect
+import os
 import re
 import secrets
 import shutil
@@ -15,7 +17,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
 from adapters.tryton.api import connect
-from adapters.tryton.local import company
+from adapters.tryton.local import company, northfield
 from adapters.tryton.local.cache import (
     Progress,
     fresh_directory,
@@ -90,8 +92,8 @@ def _dump(directory: Path) -> Path:
 
 def prepared_key() -> str:
     """Changes with the packages, the modules and the code that sets the company up."""
-    code = Path(company.__file__).read_bytes()
-    return key_of(REQUIREMENTS.read_bytes(), " ".join(MODULES).encode(), code)
+    code = [inspect.getsource(module).encode() for module in (company, northfield)]
+    return key_of(REQUIREMENTS.read_bytes(), " ".join(MODULES).encode(), *code)
 
 
 async def ensure_prepared(cache: Path, environment: Environment, progress: Progress) -> Prepared:
@@ -106,7 +108,7 @@ async def ensure_prepared(cache: Path, environment: Environment, progress: Progr
     async with only_one(directory.with_suffix(".lock")):
         if (found := load(directory)) is not None:
             return found
-        unfinished = fresh_directory(directory.with_suffix(".unfinished"))
+        unfinished = fresh_directory(directory, f".unfinished-{os.getpid()}")
         await _build(unfinished, environment, progress)
         shutil.rmtree(directory, ignore_errors=True)
         unfinished.rename(directory)
@@ -130,7 +132,7 @@ def load(directory: Path) -> Prepared | None:
 async def _build(directory: Path, environment: Environment, progress: Progress) -> None:
     credentials = Credentials(
         admin_password=SecretStr(secrets.token_urlsafe(24)),
-        api_user=company.API_USER,
+        api_user=northfield.API_USER,
         api_password=SecretStr(secrets.token_urlsafe(24)),
     )
     work = directory / "work"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from adapters.http import Effect, VendorHttp
 from adapters.tryton.local.cache import write_private
 from adapters.tryton.local.environment import Environment
 from canonical.errors import SystemOutcome
 from canonical.landscape import SystemLimits
+from runtime.local.lifetime import Lifetime
 from runtime.local.processes import ChildProcess, free_port
 
 HOST: Final = "127.0.0.1"
@@ -44,7 +44,7 @@ class ServerOptions:
     """How often the server repeats a transaction that met a lock."""
 
 
-class TrytonServer:
+class TrytonServer(Lifetime):
     """One server process on a free port of the loopback address. Restarting keeps the port."""
 
     def __init__(
@@ -63,18 +63,6 @@ class TrytonServer:
         self._directory = directory
         self._options = options or ServerOptions()
         self._process: ChildProcess | None = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.stop()
 
     @property
     def url(self) -> str:

@@ -177,6 +177,8 @@ class Driver(Generic[B]):
     feeds: tuple[Feed[B], ...] = ()
     drifts: tuple[Drift[B], ...] = ()
     covers: frozenset[str] = field(default_factory=frozenset)
+    renews: bool = True
+    """False for a vendor whose token nobody but a person can renew."""
 
     def names(self) -> set[str]:
         names = [

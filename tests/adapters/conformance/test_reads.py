@@ -50,6 +50,10 @@ async def test_an_expired_token_is_renewed_once_for_all_who_wait(
     await read.call(bench)
     logins = bench.faults.logins()
     await bench.faults.expire_token()
+    if not driver.renews:
+        with pytest.raises(SystemRefusesUs):
+            await read.call(bench)
+        return
     await asyncio.gather(*(read.call(bench) for _ in range(3)))
     assert bench.faults.logins() == logins + 1
 

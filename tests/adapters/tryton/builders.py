@@ -11,7 +11,7 @@ import httpx
 from pydantic import SecretStr
 
 from adapters.registry import AdapterContext
-from adapters.tryton.local import company
+from adapters.tryton.local import northfield
 from canonical.client import Address, Client, TaxId, TaxIdKind
 from canonical.contract import TaxMode
 from canonical.ids import ClientId, EngagementId, ExternalRef, InvoiceId, ProjectId
@@ -55,7 +55,7 @@ def make_entity(**changes: object) -> LegalEntity:
 
     entity = LegalEntity(
         code=ENTITY,
-        name=company.NAME,
+        name=northfield.NAME,
         country="DE",
         currency="EUR",
         time_zone="Europe/Berlin",
@@ -67,8 +67,8 @@ def make_entity(**changes: object) -> LegalEntity:
         ),
         tax_policy=TaxPolicy(domestic="S19", eu_business="RC"),
         erp=ErpMapping(
-            company=company.NAME,
-            accounts={"time": company.REVENUE, "expense": company.REVENUE},
+            company=northfield.NAME,
+            accounts={"time": northfield.REVENUE, "expense": northfield.REVENUE},
             products={"time": "SERVICES", "expense": "EXPENSES"},
         ),
         invoice_from="billing@northfield.example",
@@ -82,7 +82,7 @@ def make_context(
     database: str,
     password: SecretStr,
     *,
-    user: str = company.API_USER,
+    user: str = northfield.API_USER,
     page_size: int = 100,
     timeout_s: float = 60,
     organisation: str = "",

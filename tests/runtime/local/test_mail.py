@@ -1,5 +1,6 @@
 """The mail catcher: keeps what a real SMTP client sends it, whole."""
 
+import asyncio
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -48,6 +49,16 @@ async def test_messages_can_be_kept_as_files_for_people(tmp_path: Path) -> None:
         await send(catcher, make_message("second"))
     files = sorted((tmp_path / "mail").glob("*.eml"))
     assert [b"second" in file.read_bytes() for file in files] == [False, True]
+
+
+async def test_a_silent_catcher_keeps_a_message_long_before_its_sender_hears_so() -> None:
+    async with MailCatcher() as catcher:
+        async with catcher.silent() as arrived:
+            sending = asyncio.create_task(send(catcher, make_message()))
+            await arrived.wait()
+            assert len(catcher.messages) == 1
+            assert not sending.done()
+        await sending
 
 
 async def test_a_message_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Inside the Kantata simulator: its records, lists, writes, feed, faults and people."""

@@ -1,0 +1,1 @@
+"""The Salesforce platform as its tenants share it: ids, login, SOQL, REST, error codes."""

@@ -1,0 +1,1 @@
+"""A Salesforce organisation in memory: login, schema, SOQL, REST and faults, for any tenant."""

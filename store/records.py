@@ -1,0 +1,19 @@
+"""The store's classes that implement `canonical.records`, by the names of their ports."""
+
+from store.billing import BillingStore
+from store.cases import CaseStore
+from store.engagements import EngagementStore
+from store.events import EventStore
+from store.invoices import InvoiceStore
+from store.reconcile import ReconcileStore
+from store.work import WorkStore
+
+__all__ = [
+    "BillingStore",
+    "CaseStore",
+    "EngagementStore",
+    "EventStore",
+    "InvoiceStore",
+    "ReconcileStore",
+    "WorkStore",
+]

@@ -1,0 +1,1 @@
+"""Activities over the real store, with small outside systems in memory."""

@@ -1,0 +1,1 @@
+"""Kantata: its adapter and its simulator."""

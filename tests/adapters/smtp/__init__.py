@@ -1,0 +1,1 @@
+"""Tests of the mail adapter against a real SMTP server and scripted ones."""

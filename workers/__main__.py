@@ -1,0 +1,5 @@
+"""`python -m workers` is `c2c`."""
+
+from workers.cli import main
+
+main()
