@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -17,6 +18,10 @@ QUANTITY_STEP = Decimal("0.0001")
 AMOUNT_DIGITS_MAX = 24
 """More digits are no money, and would not fit the 28 digits in which decimals are computed."""
 
+_ZERO = Decimal(0)
+_POWERS_OF_TEN = frozenset(Decimal(1).scaleb(-digits) for digits in range(13))
+"""The usual grids: on them one operation rounds, and a billing run rounds every entry."""
+
 
 def _known_currency(code: str) -> str:
     if code not in MINOR_DIGITS:
@@ -29,6 +34,7 @@ def _known_currency(code: str) -> str:
 Currency = Annotated[str, AfterValidator(_known_currency)]
 
 
+@cache
 def minor_unit(currency: str) -> Decimal:
     """The smallest amount of a currency: 0.01 for EUR, 1 for JPY, 0.001 for KWD."""
     return Decimal(1).scaleb(-MINOR_DIGITS[_known_currency(currency)])
@@ -36,8 +42,10 @@ def minor_unit(currency: str) -> Decimal:
 
 def round_half_up(value: Decimal, step: Decimal) -> Decimal:
     """`value` on the grid of `step`, ties away from zero (accounting rules, convention 2)."""
+    if step in _POWERS_OF_TEN:
+        return value.quantize(step, rounding=ROUND_HALF_UP) + _ZERO
     steps = (value / step).quantize(Decimal(1), rounding=ROUND_HALF_UP)
-    return steps * step + Decimal(0)  # the sum turns -0.00 into 0.00
+    return steps * step + _ZERO  # the sum turns -0.00 into 0.00
 
 
 class Money(Noun):

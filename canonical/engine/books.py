@@ -182,7 +182,8 @@ class Books:
     schedule: list[Recognised] = field(default_factory=list)
     intercompany: list[Intercompany] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
-    seen: dict[tuple[str, str], object] = field(default_factory=dict)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+    """Deliveries that were heard, by kind and content."""
 
     def contract(self, name: str) -> ContractBook:
         """The contract named, or the only one. Raises RuleViolation when it is not known."""

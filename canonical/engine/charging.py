@@ -39,6 +39,8 @@ class Frame(NamedTuple):
     contract_step: Decimal
     fx: Decimal | None
     """Invoice currency per unit of contract currency; None: they are the same."""
+    is_capped: bool
+    """Whether any version in force at the run has caps."""
 
 
 class Pricing(NamedTuple):
@@ -123,7 +125,9 @@ def _works(book: ContractBook, take: Callable[[Work], bool], found: Look) -> lis
     pricings: list[Pricing] = []
     for version, line, works in groups.values():
         frame = _frame(found, book, version)
-        offered = _in_order(book, _offered(book, line, works, found))
+        offered = _offered(book, line, works, found)
+        if version.multipliers is not None:
+            offered = _in_order(book, offered)
         prices = work_rules()[line.method].prices(line, version, offered)
         pricings += [Pricing(price, line, frame) for price in prices]
     return pricings
@@ -141,6 +145,7 @@ def _frame(found: Look, book: ContractBook, version: ContractVersion) -> Frame:
             minor_unit(version.invoice_currency or version.currency),
             minor_unit(version.currency),
             _exchange(found, version),
+            book.terms.has_caps(found.run_on),
         )
     return frame
 
@@ -213,7 +218,9 @@ def _charge(found: Look, book: ContractBook, pricing: Pricing) -> None:
     whole = _sum(left)
     if not whole.quantity:
         return
-    reason = book.flagged.get(price.work.id) or _missing_order(frame.version, price.work)
+    reason = book.flagged.get(price.work.id, "")
+    if frame.version.purchase_order_required:
+        reason = reason or _missing_order(frame.version, price.work)
     if reason:
         found.held.append((book, Held(price, whole.quantity, whole.amount, reason)))
         return
@@ -265,7 +272,7 @@ def _less(whole: Taken, progress: Progress | None, portion: int, customer: str) 
 
 
 def _missing_order(version: ContractVersion, work: Work) -> str:
-    if not version.purchase_order_required or covered_by_purchase_order(version, work):
+    if covered_by_purchase_order(version, work):
         return ""
     has_any = any(cap.scope is CapScope.PURCHASE_ORDER for cap in version.caps)
     return "no purchase order covers its date" if has_any else "no purchase order"
@@ -273,7 +280,7 @@ def _missing_order(version: ContractVersion, work: Work) -> str:
 
 def _limits(run_on: date, terms: Terms, pricing: Pricing) -> tuple[Limit, ...]:
     work = pricing.price.work
-    if is_outside_caps(pricing.line, work):
+    if not pricing.frame.is_capped or is_outside_caps(pricing.line, work):
         return ()
     if work.expense is not None and work.expense.disbursement:
         return ()
@@ -343,7 +350,7 @@ def _keep(
     limits: tuple[Limit, ...],
 ) -> None:
     """Make the charges, and count them against their limits."""
-    price, line_id = pricing.price, pricing.line.line_id
+    price, line, version = pricing.price, pricing.line, pricing.frame.version
     for payer, part in zip(pricing.frame.payers, parts, strict=True):
         if not part.quantity:
             continue
@@ -351,6 +358,13 @@ def _keep(
             used = consumption(part.quantity, part.measure, limit)
             found.consumed[limit.key] = found.consumed.get(limit.key, ZERO) + used
         charge = Charge(
-            price, line_id, payer.customer, part.quantity, part.amount, part.measure, limits
+            price,
+            line,
+            version,
+            payer.customer,
+            part.quantity,
+            part.amount,
+            part.measure,
+            limits,
         )
         found.charges.append((book, charge))

@@ -96,6 +96,9 @@ class Terms:
             self._limits[key] = found
         return found
 
+    def has_caps(self, run_on: date) -> bool:
+        return any(each.caps for each in self.versions if each.effective_from <= run_on)
+
     def payers(self, version: ContractVersion) -> tuple[Payer, ...]:
         found = self._payers.get(version.version)
         if found is None:

@@ -58,19 +58,11 @@ def by_document(charges: Iterable[tuple[ContractBook, Charge]]) -> dict[Document
     rest: list[tuple[Column, Charge]] = []
     for book, charge in charges:
         work = charge.price.work
-        version = book.terms.on(work.work_date)
         is_agent = work.expense is not None and work.expense.disbursement
-        same = (
-            book.terms.id,
-            version.version,
-            charge.line_id,
-            charge.customer,
-            work.kind,
-            is_agent,
-        )
+        same = (id(charge.line), id(charge.version), charge.customer, work.kind, is_agent)
         column = columns.get(same)
         if column is None:
-            column = columns[same] = _column(book, charge, version)
+            column = columns[same] = _column(book, charge)
         (fees if work.kind is ChargeKind.FEE else rest).append((column, charge))
     found: dict[DocumentKey, Group] = {}
     for each in (*fees, *rest):
@@ -78,10 +70,9 @@ def by_document(charges: Iterable[tuple[ContractBook, Charge]]) -> dict[Document
     return found
 
 
-def _column(book: ContractBook, charge: Charge, version: ContractVersion) -> Column:
-    work = charge.price.work
-    line = book.terms.line(charge.line_id, work.work_date)
-    kind = kind_of(work, line)
+def _column(book: ContractBook, charge: Charge) -> Column:
+    line, version = charge.line, charge.version
+    kind = kind_of(charge.price.work, line)
     return Column(
         document_key(book, line, version, charge.customer),
         line,
@@ -129,7 +120,7 @@ def _draft(column: Column, charge: Charge, document: str, number: int) -> Draft:
         document=document,
         contract=key.contract,
         version=version.version,
-        line_id=charge.line_id,
+        line_id=charge.line.line_id,
         entity=key.entity,
         customer=charge.customer,
         kind=column.kind,

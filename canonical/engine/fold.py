@@ -31,8 +31,8 @@ from canonical.engine.decisions import (
 from canonical.engine.payments import apply_unapplied, open_dispute, refund, reject_dispute
 from canonical.engine.recognition import recognise
 from canonical.engine.revaluation import revalue, reverse_due
-from canonical.engine.running import day_of, discard_draft, end_of, issue_draft, run_billing
-from canonical.engine.story import DELIVERIES, Amendment, Event, Payment, WriteKind
+from canonical.engine.running import discard_draft, end_of, issue_draft, run_billing
+from canonical.engine.story import DELIVERIES, Amendment, Event, WriteKind
 from canonical.errors import RuleViolation
 from canonical.ledger.entity import EntityTerms
 
@@ -148,19 +148,20 @@ def _hear(books: Books, waiting: list[Step], today: date) -> None:
     follow(books, today)
 
 
-def _own_order(step: Step) -> tuple[int, date, str]:
+def _own_order(step: Step) -> tuple[bool, datetime, int, str]:
+    """Rates first, since the others are worth by them; then by business date, kind and content."""
     event = cast(Event, step.event)
     content = getattr(event, step.kind)
-    return _ORDER[step.kind], day_of(event.on), repr(content)
+    moment = heard.start_of(event.on)
+    return step.kind != "rates", moment, _ORDER[step.kind], repr(content)
 
 
 def _hear_once(books: Books, kind: str, fact: object, on: date | datetime) -> None:
-    """A payment is heard once by its id; the others may be heard again without effect."""
-    if kind == "payment":
-        key = (kind, cast(Payment, fact).id)
-        if books.seen.get(key) == fact:
-            return
-        books.seen[key] = fact
+    """The same fact of the same moment is heard once, however often it comes."""
+    key = (kind, f"{on} {fact!r}")
+    if key in books.seen:
+        return
+    books.seen.add(key)
     _HEARD[kind](books, fact, on)
 
 

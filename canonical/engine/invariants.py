@@ -28,6 +28,7 @@ def check(books: Books, on: date) -> None:
     _never_more_than_approved(books)
     _parts_add_up(books, on)
     _positions_tie(books)
+    _positions_are_revenue_less_billed(books)
     _receivables_tie(books)
 
 
@@ -96,6 +97,28 @@ def _positions_tie(books: Books) -> None:
         asset, liability = asset + max(start, ZERO), liability + min(start, ZERO)
         _require(asset + liability == position.net, f"contract {contract}: its position is off")
         _require(not (asset and liability), f"contract {contract} has an asset and a liability")
+
+
+_REVENUE = (Account.SERVICE_REVENUE, Account.EXPENSE_REVENUE, Account.ADJUSTMENTS)
+_POSITION = (Account.CONTRACT_ASSET, Account.RETENTION, Account.CONTRACT_LIABILITY)
+
+
+def _positions_are_revenue_less_billed(books: Books) -> None:
+    """1200 + 1250 - 2200 = revenue net of 4900 - net billed without disbursements (convention
+    11), in the currency of the invoices."""
+    sums: dict[tuple[str, str, str], Decimal] = {}
+    for journal in books.journals:
+        for line in journal.lines:
+            if line.account in (*_REVENUE, *_POSITION):
+                key = (journal.entity, line.contract, journal.document_currency)
+                sums[key] = sums.get(key, ZERO) + line.document_amount
+    for row in books.transactions.values():
+        if row.kind is not TransactionKind.DISBURSEMENT and books.documents[row.document].posted:
+            key = (row.entity, row.contract, row.currency)
+            sums[key] = sums.get(key, ZERO) + row.net
+    for (entity, contract, currency), difference in sums.items():
+        sentence = f"contract {contract} of {entity}: position and revenue differ by {difference}"
+        _require(difference == 0, f"{sentence} {currency}")
 
 
 def _receivables_tie(books: Books) -> None:

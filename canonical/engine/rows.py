@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from canonical.contract import TaxMode
+from canonical.contract import ContractLine, ContractVersion, TaxMode
 from canonical.ledger.accounts import Account
 from canonical.rules.caps import Limit
 from canonical.rules.pricing import Price
@@ -47,7 +47,9 @@ class Charge(NamedTuple):
     """One payer's share of a priced portion that may be billed now."""
 
     price: Price
-    line_id: str
+    line: ContractLine
+    version: ContractVersion
+    """Of the work date."""
     customer: str
     quantity: Decimal
     amount: Decimal

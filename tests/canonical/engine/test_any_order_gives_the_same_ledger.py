@@ -15,13 +15,13 @@ from canonical.contract import ContractVersion
 from canonical.engine.books import Books
 from canonical.engine.fold import after, continue_story, open_books, tell
 from canonical.engine.invariants import check
-from canonical.engine.rows import DocumentType
+from canonical.engine.rows import KIND_OF_CHARGE, DocumentType
 from canonical.engine.story import Event
 from canonical.errors import RuleViolation
 from tests.canonical.engine.stories import contract, entity, event, ledger_of, rate, time_line
 
 FIRST_DAY = date(2026, 1, 5)
-EXAMPLES = int(os.environ.get("C2C_STORY_EXAMPLES", "170"))
+EXAMPLES = int(os.environ.get("C2C_STORY_EXAMPLES", "150"))
 STEPS = 60
 
 CONTRACTS: dict[str, ContractVersion] = {
@@ -105,6 +105,24 @@ class Stories(RuleBasedStateMachine):
         spent = self.today - timedelta(days=days_ago)
         net = Decimal(cents) / 100
         self._deliver(expense={"id": self._name("X"), "expense_date": spent, "net": net})
+
+    @precondition(lambda self: self.count)
+    @rule(number=st.integers(1, 300))
+    def recall(self, number: int) -> None:
+        """Also of what was never approved, was recalled before, or is billed already."""
+        entry = f"T{number % self.count + 1}"
+        heard = {each.time[0].id for epoch in self.epochs for each in epoch if each.time}
+        if entry in heard:
+            moment = datetime.combine(self.today, time(hour=2))
+            self.epochs[-1].append(event(moment, recall={"entries": [entry]}))
+
+    @precondition(lambda self: self._invoices())
+    @rule(data=st.data(), cents=st.integers(1, 400_000))
+    def receive(self, data: st.DataObject, cents: int) -> None:
+        """Part, whole or too much; the rest stays unapplied."""
+        invoice = data.draw(st.sampled_from(self._invoices()))
+        payment = {"id": self._name("P"), "invoice": invoice, "amount": Decimal(cents) / 100}
+        self._deliver(payment=payment)
 
     def _name(self, letter: str) -> str:
         self.count += 1
@@ -211,6 +229,16 @@ class Stories(RuleBasedStateMachine):
     def everything_adds_up(self) -> None:
         if self.epochs[-1] == [] and self.decisions:
             check(self.books, self.today)
+            self._caps_hold()
+
+    def _caps_hold(self) -> None:
+        book = self.books.contracts["C-1"]
+        for row in self.books.transactions.values():
+            kind = KIND_OF_CHARGE.get(row.kind)
+            if kind is not None:
+                limits = book.terms.limits(row.line_id, kind, row.work_date, self.today)
+                for limit in limits:
+                    assert self.books.consumed.get(limit.key, Decimal(0)) <= limit.height
 
     def teardown(self) -> None:
         if not hasattr(self, "books") or not self.decisions:
