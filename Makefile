@@ -26,7 +26,7 @@ demo: $(READY) ## run one engagement live, from a signed deal to a paid invoice 
 	@$(BIN)/c2c demo
 
 test: $(READY) ## run all tests (TEST_PROCESSES=2)
-	@$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile
+	@$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .

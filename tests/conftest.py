@@ -44,3 +44,10 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = create_engine(database_url, pool_size=5)
     yield engine
     await engine.dispose()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The end-to-end files first, after the shuffle: they are the longest, and one that began last
+    would keep one core waiting for it."""
+    items.sort(key=lambda item: "e2e" not in item.path.parts)
