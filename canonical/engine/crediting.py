@@ -124,6 +124,25 @@ def part(left: Left, quantity: Decimal) -> Slice:
     )
 
 
+def with_retentions(slices: Sequence[Slice], left: dict[str, Left]) -> list[Slice]:
+    """A milestone's retention is credited with it, in the same proportion."""
+    found = list(slices)
+    for each in slices:
+        if each.row.kind is not TransactionKind.MILESTONE:
+            continue
+        for kept in left.values():
+            is_its = kept.row.kind is TransactionKind.RETENTION and kept.amount
+            if is_its and kept.row.source == each.row.source:
+                found.append(_in_proportion(kept, each.quantity / left[each.row.id].quantity))
+    return found
+
+
+def _in_proportion(left: Left, share: Decimal) -> Slice:
+    rest = 1 - share
+    amount = left.amount - round_half_up(left.amount * rest, minor_unit(left.row.currency))
+    return Slice(left.row, left.quantity * share, amount, ZERO, amount, left.row.rate)
+
+
 def credit(books: Books, invoice: str, slices: Sequence[Slice], terms: CreditTerms) -> Document:
     """Make and post the credit note. Raises RuleViolation when it credits more than is left."""
     original = books.document(invoice)
@@ -224,6 +243,7 @@ def _rows(
 
 def _credit_row(each: Slice, net: Decimal, row_id: str, terms: CreditTerms) -> Transaction:
     row = each.row
+    account = terms.account or row.credit_to
     used = {key: -(each.quantity if is_by_hours(key) else each.measure) for key, _ in row.limits}
     return row._replace(
         id=row_id,
@@ -237,7 +257,7 @@ def _credit_row(each: Slice, net: Decimal, row_id: str, terms: CreditTerms) -> T
         net=net,
         measure=-each.measure,
         unrounded=-each.amount,
-        credit_to=terms.account or row.credit_to,
+        credit_to=row.credit_to if row.kind is TransactionKind.RETENTION else account,
         limits=tuple(used.items()),
         credits=row.id,
         concession=not terms.comes_back,
@@ -305,16 +325,13 @@ def _post_note(
     reverse_revaluation(books, original.id, on)
     reverse_revaluation(books, note.contract, on)
     receivable = books.receivables[original.id]
-    item, owed = receivable.item, -note.gross
-    if owed > item.document:
-        free_payments(books, original.id, owed - item.document, on)
-    carried = item.settle(owed, minor_unit(entity.currency))
-    lines, moved, rates = credit_side(books, entity, note, rows, on, item.rate)
-    contract = note.contract
-    lines.append(JournalLine(Account.RECEIVABLE, -carried, note.gross, contract, original.id))
-    tax = -translated(note.tax, item.rate, entity)
+    rate, contract = receivable.item.rate, note.contract
+    owed = _taken_off(books, original, -note.gross, on)
+    lines, moved, rates = credit_side(books, entity, note, rows, on, rate)
+    lines += owed
+    tax = -translated(note.tax, rate, entity)
     lines.append(JournalLine(Account.OUTPUT_TAX, tax, -note.tax, contract))
-    lines.append(rounding_or_fx(lines, rates, item.rate, contract))
+    lines.append(rounding_or_fx(lines, rates, rate, contract))
     post(books, entity, on, f"post {note.id}", lines, currency=note.currency)
     if moved is not None:
         reclassify(books, entity, contract, note.currency, moved)
@@ -322,6 +339,34 @@ def _post_note(
     if terms.dispute:
         receivable.disputes.pop(terms.dispute, None)
     note_standing(books, original.id, on)
+
+
+def _taken_off(books: Books, original: Document, owed: Decimal, on: date) -> list[JournalLine]:
+    """Take a credit off what is open: of the invoice, then of the deltas that raised it; what is
+    paid already is freed, newest documents first."""
+    family = [original.id]
+    family += [
+        each.id
+        for each in books.documents.values()
+        if each.credits == original.id and each.type is DocumentType.INVOICE
+    ]
+    left = owed - sum((books.receivables[each].item.document for each in family), ZERO)
+    for each in reversed(family):
+        freed = min(max(left, ZERO), books.receivables[each].paid)
+        free_payments(books, each, freed, on)
+        left -= freed
+    if left > 0:
+        raise RuleViolation(f"a credit of {owed} is {left} more than is left of {original.id}")
+    step = minor_unit(books.entity(original.entity).currency)
+    lines, rest = [], owed
+    for each in family:
+        item = books.receivables[each].item
+        part_owed = min(item.document, rest)
+        carried = item.settle(part_owed, step)
+        rest -= part_owed
+        lines.append(JournalLine(Account.RECEIVABLE, -carried, -part_owed, original.contract, each))
+        note_standing(books, each, on)
+    return lines
 
 
 def credit_gross(books: Books, invoice: str, gross: Decimal, terms: CreditTerms) -> Document:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from canonical.engine.books import Books
 from canonical.engine.closing import accrue_unapproved, check_open, close_progress
-from canonical.engine.crediting import CreditTerms, Left, Slice, credit, left_of, part, whole
+from canonical.engine.crediting import (
+    CreditTerms,
+    Left,
+    Slice,
+    credit,
+    left_of,
+    part,
+    whole,
+    with_retentions,
+)
 from canonical.engine.documents import Draft
 from canonical.engine.drafting import DocumentKey
 from canonical.engine.issuing import issue
 from canonical.engine.receivables import write_off
 from canonical.engine.recognition import recognise
 from canonical.engine.retainers import close_retainers, settle_retainers
-from canonical.engine.rows import Transaction, TransactionKind
+from canonical.engine.rows import Document, Transaction, TransactionKind
 from canonical.engine.running import draw_up_and_store
 from canonical.engine.story import (
     ContractClose,
@@ -66,7 +76,9 @@ def take_credit(books: Books, event: Credit, on: date) -> None:
     """Credit the entries and quantities named, or the whole document."""
     left = left_of(books, event.invoice)
     slices = (
-        [each for named in event.entries for each in _slices(books, event, named, left)]
+        with_retentions(
+            [each for named in event.entries for each in _slices(event, named, left)], left
+        )
         if event.entries
         else whole(left.values())
     )
@@ -85,9 +97,7 @@ def take_credit(books: Books, event: Credit, on: date) -> None:
     _lower_recalled(books, event.invoice, slices)
 
 
-def _slices(
-    books: Books, event: Credit, named: CreditedEntry, left: dict[str, Left]
-) -> list[Slice]:
+def _slices(event: Credit, named: CreditedEntry, left: dict[str, Left]) -> list[Slice]:
     """The parts of one entry, its last portions first; a fee is named by its key."""
     mine = [
         each
@@ -156,7 +166,8 @@ def release_retention(books: Books, event: RetentionRelease, on: date) -> None:
         usual = f"{book.terms.id}-{period_of(on)}-retention-{number}"
         name = event.invoice if event.invoice and number == 1 else usual
         drafts = [_release(row, name, place, on, event) for place, row in enumerate(rows, start=1)]
-        issue(books, draw_up_and_store(books, key, drafts, name, on, on))
+        document = draw_up_and_store(books, key, drafts, name, on, on)
+        issue(books, _clearing(books, document, [-row.net for row in rows]))
 
 
 def retained(books: Books, contract: str) -> dict[tuple[str, str], Transaction]:
@@ -166,13 +177,13 @@ def retained(books: Books, contract: str) -> dict[tuple[str, str], Transaction]:
         if row.contract != contract or row.credit_to is not Account.RETENTION:
             continue
         key = (row.source, row.customer)
-        sofar = found[key].net if key in found else ZERO
-        found[key] = found.get(key, row)._replace(net=sofar + row.net)
+        sofar = found.get(key, row._replace(net=ZERO, amount=ZERO))
+        found[key] = sofar._replace(net=sofar.net + row.net, amount=sofar.amount + row.amount)
     return {key: row for key, row in found.items() if row.net < 0}
 
 
 def _release(row: Transaction, name: str, number: int, on: date, event: RetentionRelease) -> Draft:
-    kept = -row.net
+    kept = -row.amount
     released = row._replace(
         id=f"{name}#{number}",
         document=name,
@@ -189,6 +200,25 @@ def _release(row: Transaction, name: str, number: int, on: date, event: Retentio
         service_period=row.service_period,
     )
     return Draft(released, ("", "", ""))
+
+
+def _clearing(books: Books, document: Document, nets: list[Decimal]) -> Document:
+    """Where prices hold the tax: the nets that 1250 carries; tax = gross - net (convention 4)."""
+    if [line.net for line in document.lines] == nets or not document.tax_inclusive:
+        return document
+    lines = tuple(replace(line, net=net) for line, net in zip(document.lines, nets, strict=True))
+    for line in lines:
+        for row_id in line.transactions:
+            books.transactions[row_id] = books.transactions[row_id]._replace(net=line.net)
+    net = sum(nets, ZERO)
+    tax = document.gross - net
+    rows = tuple(
+        row._replace(base=net, amount=tax) if number == 0 else row
+        for number, row in enumerate(document.taxes)
+    )
+    cleared = replace(document, lines=lines, net=net, tax=tax, taxes=rows)
+    books.documents[document.id] = cleared
+    return cleared
 
 
 def take_write_off(books: Books, event: WriteOff, on: date) -> None:

@@ -19,6 +19,7 @@ from canonical.engine.posting import (
 from canonical.engine.receivables import apply_freed_cash, note_standing
 from canonical.engine.revaluation import reverse_revaluation
 from canonical.engine.rows import Document, Transaction
+from canonical.errors import RuleViolation
 from canonical.ledger.accounts import Account
 from canonical.ledger.entity import EntityTerms
 from canonical.ledger.journal import JournalLine
@@ -109,6 +110,11 @@ def _retention(
         value = translated(change, rate, entity)
         queue.add(OpenItem(change, value, rate))
         return value, set()
+    if -change > queue.document:
+        raise RuleViolation(
+            f"{document.id} takes {-change} from the retentions of contract {document.contract}, "
+            f"which hold {queue.document}; credit the release of the retention first"
+        )
     carried, rates = queue.settle(-change, minor_unit(entity.currency))
     return -carried, rates
 
