@@ -27,7 +27,6 @@ from canonical.terms.lines import FixedFeeLine, MilestonesLine
 from canonical.terms.policies import ChargeKind, RevenueTiming
 
 ZERO = Decimal(0)
-FAR = date.max
 Dating = Callable[[str], date | None]
 """The day on which an entry's change takes effect; None: by its work date."""
 
