@@ -106,6 +106,14 @@ class ErpMapping(Noun):
     options: dict[str, str] = {}
 
 
+class Owner(StrEnum):
+    """Who computes a figure that only one side may compute."""
+
+    ENGINE = "engine"
+    ERP = "erp"
+    TAX_ENGINE = "tax_engine"
+
+
 class LegalEntity(Noun):
     """A company of the firm: it bills, it has books, a currency, a time zone and its systems."""
 
@@ -123,6 +131,12 @@ class LegalEntity(Noun):
     taxes: tuple[TaxRule, ...]
     tax_policy: TaxPolicy
     erp: ErpMapping
+    tax_owner: Owner = Owner.ERP
+    """Whose tax figure is booked; ours checks it (accounting rules, convention 13)."""
+    revenue_owner: Owner = Owner.ENGINE
+    """Who recognises revenue; with `erp`, our revenue journals are kept for proof, never sent."""
+    claims_owner: Owner = Owner.ERP
+    """Who books employees' expense claims; with `erp`, our journals of them are never sent."""
     grouping: InvoiceGrouping = InvoiceGrouping.ROLE
     tax_mode: TaxMode = TaxMode.PER_RATE_TOTAL
     invoice_from: str

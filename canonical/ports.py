@@ -15,6 +15,7 @@ from canonical.client import Client
 from canonical.deal import Deal, WonDeal
 from canonical.ids import ExternalRef
 from canonical.invoice import BackupRow, DraftInvoice, Invoice, PostedInvoice
+from canonical.journal_entry import DraftEntry, JournalEntry, PostedEntry
 from canonical.landscape import LegalEntity
 from canonical.mail import Attachment, OutgoingMail
 from canonical.payment import BillingStatus, PaymentPage
@@ -131,6 +132,29 @@ class Erp(Checkable, Protocol):
         self, legal_entity: str, first: date, last: date
     ) -> AsyncIterator[Sequence[PostedInvoice]]:
         """Pages of posted invoices dated from `first` to `last`, for reconciliation."""
+        ...
+
+    async def find_entries(self, legal_entity: str, key: str) -> Sequence[DraftEntry]:
+        """All journal entries that carry our key, oldest first (drafts and posted)."""
+        ...
+
+    async def create_entry(self, entry: JournalEntry) -> DraftEntry:
+        """A harmless draft of a journal entry that carries its key. Not idempotent: the posting
+        protocol calls it. Raises SetupInvalid for an account that the ERP does not have."""
+        ...
+
+    async def post_entry(self, draft: DraftEntry) -> PostedEntry:
+        """Post the draft: a state change, safe to repeat; one that is posted is read back. Raises
+        DataRejected, e.g. when its period is closed."""
+        ...
+
+    async def delete_entry(self, draft: DraftEntry) -> None:
+        """Remove a surplus draft; one that is gone is fine, a posted one raises DataRejected."""
+        ...
+
+    async def first_open_day(self, legal_entity: str, day: date) -> date:
+        """The first day, from `day` on, that the ERP's ledger accepts postings on. Raises
+        DataRejected when no period from `day` on is open."""
         ...
 
     async def find_client(self, legal_entity: str, code: str) -> ExternalRef | None: ...

@@ -7,8 +7,9 @@ from datetime import date
 from decimal import Decimal
 
 from canonical.engine.books import Books
+from canonical.landscape import Owner
 from canonical.ledger.accounts import Account
-from canonical.ledger.entity import EntityTerms, Owner
+from canonical.ledger.entity import EntityTerms
 from canonical.ledger.journal import Journal, JournalLine, check_balance, merged
 from canonical.ledger.position import Moved, Movement
 from canonical.money import minor_unit, round_half_up

@@ -17,7 +17,7 @@ from canonical.engine.retainers import settle_retainers
 from canonical.engine.rows import Case, Document, DocumentType
 from canonical.engine.story import Cutoff, Moment
 from canonical.errors import RuleViolation
-from canonical.ledger.entity import Owner
+from canonical.landscape import Owner
 from canonical.money import allocate, minor_unit
 from canonical.periods import period_of
 from canonical.rules.pricing import Work

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 
 from pydantic import Field
 
 from canonical.base import Noun
 from canonical.errors import RuleViolation
 from canonical.invoice import TaxCategory
-from canonical.landscape import LegalEntity
+from canonical.landscape import LegalEntity, Owner
 from canonical.ledger.accounts import Account
 from canonical.money import Currency
-
-
-class Owner(StrEnum):
-    """Who computes a figure that only one side may compute."""
-
-    ENGINE = "engine"
-    ERP = "erp"
-    TAX_ENGINE = "tax_engine"
 
 
 class TaxTerms(Noun):
@@ -49,6 +40,8 @@ class EntityTerms(Noun):
     tax_owner: Owner = Owner.ENGINE
     revenue_owner: Owner = Owner.ENGINE
     """With `erp`, revenue journals are kept here for proof and never sent."""
+    claims_owner: Owner = Owner.ENGINE
+    """With `erp`, journals of expense claims are kept here for proof and never sent."""
     go_live: date | None = None
     """Work before this date was billed elsewhere."""
 
@@ -86,5 +79,8 @@ def entity_terms(entity: LegalEntity) -> EntityTerms:
         accounts={
             known[name]: number for name, number in entity.erp.accounts.items() if name in known
         },
+        tax_owner=entity.tax_owner,
+        revenue_owner=entity.revenue_owner,
+        claims_owner=entity.claims_owner,
         go_live=entity.go_live,
     )

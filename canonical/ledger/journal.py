@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from canonical.errors import RuleViolation
+from canonical.landscape import Owner
 from canonical.ledger.accounts import Account
-from canonical.ledger.entity import Owner
 
 ZERO = Decimal(0)
 
