@@ -57,7 +57,8 @@ def _post_claim(books: Books, book: ContractBook, work: Work, on: date) -> None:
     document = sum((line.document_amount for line in lines), ZERO)
     lines.append(JournalLine(Account.EMPLOYEE_PAYABLE, -total, -document, book.terms.id))
     event, currency = f"claim {work.id}", work.expense.currency
-    journal = post(books, entity, day, event, lines, currency=currency)
+    owner = entity.claims_owner
+    journal = post(books, entity, day, event, lines, currency=currency, owner=owner)
     book.claimed[work.id] = journal.number if journal else 0
     if found.disbursed:
         book.disbursed[work.id] = translated(found.disbursed, rate, entity)
@@ -82,7 +83,8 @@ def _reverse_claim(books: Books, number: int, on: date) -> None:
     event = f"reverse: {journal.event}"
     currency = journal.document_currency
     entity = books.entity(journal.entity)
-    post(books, entity, day, event, lines, currency=currency, reverses=number)
+    owner = journal.owner
+    post(books, entity, day, event, lines, currency=currency, reverses=number, owner=owner)
 
 
 def post_intercompany(books: Books, book: ContractBook, on: date) -> None:

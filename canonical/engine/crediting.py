@@ -332,7 +332,8 @@ def _post_note(
     tax = -translated(note.tax, rate, entity)
     lines.append(JournalLine(Account.OUTPUT_TAX, tax, -note.tax, contract))
     lines.append(rounding_or_fx(lines, rates, rate, contract))
-    post(books, entity, on, f"post {note.id}", lines, currency=note.currency)
+    event = f"post {note.id}"
+    post(books, entity, on, event, lines, currency=note.currency, document=note.id)
     if moved is not None:
         reclassify(books, entity, contract, note.currency, moved)
     books.documents[note.id] = replace(note, posted=True)

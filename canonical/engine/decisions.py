@@ -167,7 +167,9 @@ def release_retention(books: Books, event: RetentionRelease, on: date) -> None:
         name = event.invoice if event.invoice and number == 1 else usual
         drafts = [_release(row, name, place, on, event) for place, row in enumerate(rows, start=1)]
         document = draw_up_and_store(books, key, drafts, name, on, on)
-        issue(books, _clearing(books, document, [-row.net for row in rows]))
+        cleared = _clearing(books, document, [-row.net for row in rows])
+        if not event.draft:
+            issue(books, cleared)
 
 
 def retained(books: Books, contract: str) -> dict[tuple[str, str], Transaction]:

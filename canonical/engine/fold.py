@@ -197,7 +197,7 @@ def _take(books: Books, event: Event, on: date) -> None:
         case "cutoff" if event.cutoff:
             run_billing(books, event.cutoff, event.on)
         case "post" if event.post:
-            issue_draft(books, event.post.invoice, on)
+            issue_draft(books, event.post, on)
         case "discard" if event.discard:
             discard_draft(books, event.discard.invoice)
         case "lock" if event.lock:

@@ -53,7 +53,8 @@ def issue(books: Books, document: Document) -> None:
         )
     )
     lines.append(rounding_or_fx(lines, rates, rate, document.contract))
-    post(books, entity, on, f"post {document.id}", lines, currency=document.currency)
+    event = f"post {document.id}"
+    post(books, entity, on, event, lines, currency=document.currency, document=document.id)
     if moved is not None:
         reclassify(books, entity, document.contract, document.currency, moved)
     books.documents[document.id] = replace(document, posted=True)

@@ -21,6 +21,8 @@ from canonical.ledger.open_items import OpenItem
 from canonical.money import minor_unit
 
 ZERO = Decimal(0)
+PAYMENT = "payment/"
+"""Before a payment's id in `Journal.document`."""
 
 
 def take_payment(books: Books, payment: Payment, on: date) -> None:
@@ -81,7 +83,8 @@ def _apply(
     if amount > 0:
         carried = bank.settle(amount, minor_unit(entity.currency))
         debit = JournalLine(Account.BANK, carried, amount, document.contract)
-        settle(books, applied.invoice, amount, on, [debit], f"apply {payment}")
+        mirrors = f"{PAYMENT}{payment}"
+        settle(books, applied.invoice, amount, on, [debit], f"apply {payment}", mirrors)
         receivable.paid += amount
         receivable.payments.append((payment, amount))
     for deduction in applied.deductions:
@@ -133,7 +136,8 @@ def _keep_rest(books: Books, entity: EntityTerms, cash: Cash, bank: OpenItem, on
             Account.UNAPPLIED_CASH, -bank.carried, -bank.document, cash.contract, cash.payment
         ),
     ]
-    post(books, entity, on, f"unapplied {cash.payment}", lines, currency=cash.currency)
+    event, mirrors = f"unapplied {cash.payment}", f"{PAYMENT}{cash.payment}"
+    post(books, entity, on, event, lines, currency=cash.currency, document=mirrors)
 
 
 def open_dispute(books: Books, name: str, invoice: str, amount: Decimal, on: date) -> None:

@@ -47,6 +47,7 @@ def post(
     service_period: str = "",
     reverses: int = 0,
     owner: Owner = Owner.ENGINE,
+    document: str = "",
 ) -> Journal | None:
     """Keep one journal; nothing when no line has an amount. `on` is in an open period already."""
     kept = merged(lines)
@@ -64,6 +65,7 @@ def post(
         service_period=service_period,
         reverses=reverses,
         owner=owner,
+        document=document,
     )
     check_balance(journal)
     books.journals.append(journal)

@@ -40,7 +40,13 @@ def _status(receivable: Receivable) -> str:
 
 
 def settle(
-    books: Books, invoice: str, amount: Decimal, on: date, debits: list[JournalLine], event: str
+    books: Books,
+    invoice: str,
+    amount: Decimal,
+    on: date,
+    debits: list[JournalLine],
+    event: str,
+    paid_by: str = "",
 ) -> None:
     """Take `amount` out of an invoice's receivable against `debits` (in the ledger's currency);
     what the two sides carry differently is realised FX."""
@@ -60,7 +66,7 @@ def settle(
     ]
     difference = -sum((line.amount for line in lines), ZERO)
     lines.append(JournalLine(Account.REALISED_FX, difference, ZERO, document.contract))
-    post(books, entity, on, event, lines, currency=document.currency)
+    post(books, entity, on, event, lines, currency=document.currency, document=paid_by)
 
 
 def apply_cash(books: Books, payment: str, invoice: str, amount: Decimal, on: date) -> None:

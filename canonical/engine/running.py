@@ -15,7 +15,7 @@ from canonical.engine.issuing import issue
 from canonical.engine.recognition import is_ours
 from canonical.engine.retainers import settle_retainers
 from canonical.engine.rows import Case, Document, DocumentType
-from canonical.engine.story import Cutoff, Moment
+from canonical.engine.story import Cutoff, Moment, Post
 from canonical.errors import RuleViolation
 from canonical.landscape import Owner
 from canonical.money import allocate, minor_unit
@@ -130,19 +130,27 @@ def _issue_if_taxed_alike(books: Books, cutoff: Cutoff, document: Document) -> b
     if theirs is None:
         issue(books, document)
         return True
+    if (difference := _tax_difference(books, document, theirs)) is not None:
+        books.cases.append(Case(document.id, f"{difference}: kept as a draft"))
+        return False
+    issue(books, _with_tax(books, document, theirs))
+    return True
+
+
+def _tax_difference(books: Books, document: Document, theirs: Decimal) -> str | None:
+    """In words, when the owner's tax and ours differ by more than 0.01 x lines.
+
+    Raises RuleViolation where no one else may compute the tax.
+    """
     owner = books.entity(document.entity).tax_owner
     if owner is Owner.ENGINE:
         raise RuleViolation(
             f"invoice {document.id}: a tax figure from outside, but {document.entity} has its tax "
             "computed here"
         )
-    difference = abs(theirs - document.tax)
-    if difference > CENT * len(document.lines):
-        reason = f"tax {theirs} by the {owner.value}, {document.tax} by us: kept as a draft"
-        books.cases.append(Case(document.id, reason))
-        return False
-    issue(books, _with_tax(books, document, theirs))
-    return True
+    if abs(theirs - document.tax) <= CENT * len(document.lines):
+        return None
+    return f"tax {theirs} by the {owner.value}, {document.tax} by us"
 
 
 def _with_tax(books: Books, document: Document, tax: Decimal) -> Document:
@@ -159,8 +167,9 @@ def _with_tax(books: Books, document: Document, tax: Decimal) -> Document:
     return taxed
 
 
-def issue_draft(books: Books, name: str, on: date) -> None:
+def issue_draft(books: Books, event: Post, on: date) -> None:
     """A person's decision: the invoice is dated when it is posted."""
+    name = event.invoice
     document = books.document(name)
     if document.posted:
         return
@@ -179,7 +188,12 @@ def issue_draft(books: Books, name: str, on: date) -> None:
         )
     dated = replace(document, on=on)
     books.documents[name] = dated
-    issue(books, dated)
+    if event.tax is None:
+        issue(books, dated)
+    elif (difference := _tax_difference(books, dated, event.tax)) is None:
+        issue(books, _with_tax(books, dated, event.tax))
+    else:
+        raise RuleViolation(f"invoice {name}: {difference}")
 
 
 def _is_recalled(book: ContractBook, entry: str) -> bool:

@@ -190,6 +190,8 @@ class Cutoff(Noun):
 
 class Post(Noun):
     invoice: Name
+    tax: Decimal | None = None
+    """As the owner of the tax figured it."""
 
 
 class Discard(Noun):
@@ -289,6 +291,8 @@ class RetentionRelease(Noun):
     """Empty: all that is retained."""
     condition: Name
     invoice: str = ""
+    draft: bool = False
+    """Leave the invoice as a draft; `post` posts it."""
 
 
 class Dispute(Noun):

@@ -42,6 +42,8 @@ class Journal(NamedTuple):
     service_period: str = ""
     reverses: int = 0
     owner: Owner = Owner.ENGINE
+    document: str = ""
+    """The invoice, credit note or `payment/<id>` whose booking it mirrors: the ERP books it too."""
 
 
 def check_balance(journal: Journal) -> None:
