@@ -29,6 +29,11 @@ class _WorkItem(Fact):
     work_date: date
     description: str = Field(default="", max_length=4_000)
     billable: bool = True
+    line: str = ""
+    """The contract line, where the source says it; otherwise the first that takes such work."""
+    legal_entity: str = ""
+    """The entity of the firm that did the work; empty: the one that bills."""
+    outside_caps: bool = False
     approved: bool
     approved_by: str = ""
     approved_at: AwareDatetime | None = None
@@ -53,11 +58,18 @@ class TimeEntry(_WorkItem):
 
 
 class Expense(_WorkItem):
-    """One expense. `cost` is net of recoverable input tax, in the currency to be billed."""
+    """One expense. `cost` is its net; VAT amounts are in the same currency."""
 
     kind: Literal["expense"] = "expense"
     cost: Money
     category: str = ""
+    vat: Decimal = Field(default=Decimal(0), ge=0)
+    recoverable_vat: Decimal = Field(default=Decimal(0), ge=0)
+    """What the firm gets back; only the rest is cost that can be re-billed."""
+    units: Decimal = Field(default=Decimal(1), gt=0, decimal_places=4)
+    """Kilometres, days or nights."""
+    disbursement: bool = False
+    """Paid as the client's agent: passed on as it is, without mark-up and tax."""
 
     @property
     def id(self) -> WorkItemId:

@@ -14,6 +14,7 @@ from canonical.engine.contracts import Terms
 from canonical.engine.rows import (
     Case,
     Document,
+    Held,
     Intercompany,
     Recognised,
     Standing,
@@ -102,6 +103,8 @@ class ContractBook:
     """Entries that must not be billed now, and why."""
     rerated: dict[int, frozenset[str]] = field(default_factory=dict)
     """Entries whose price a version changed."""
+    held: list[Held] = field(default_factory=list)
+    """What the last run left, and why."""
     closed_on: date | None = None
     runs: int = 0
 

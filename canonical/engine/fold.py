@@ -100,7 +100,7 @@ def continue_story(
             continue
         _hear(books, waiting, _eve(step))
         waiting = []
-        for later in _decide(books, step):
+        for later in decide(books, step):
             heapq.heappush(steps, later)
     if waiting:
         _hear(books, waiting, waiting[-1].moment.date())
@@ -135,6 +135,11 @@ def after(books: Books, versions: Sequence[ContractVersion], events: Iterable[Ev
     later = copied(books)
     continue_story(later, versions, events)
     return later
+
+
+def hear(books: Books, deliveries: Sequence[Event], today: date) -> None:
+    """Deliveries that came together; see `_hear`."""
+    _hear(books, [_step(number, event) for number, event in enumerate(deliveries)], today)
 
 
 def _hear(books: Books, waiting: list[Step], today: date) -> None:
@@ -173,7 +178,7 @@ def follow(books: Books, on: date) -> None:
         post_intercompany(books, book, on)
 
 
-def _decide(books: Books, step: Step) -> list[Step]:
+def decide(books: Books, step: Step) -> list[Step]:
     """Take one decision; returns the steps that it brings later."""
     on = step.moment.date()
     reverse_due(books, on)

@@ -58,6 +58,7 @@ def run_billing(books: Books, cutoff: Cutoff, moment: Moment) -> list[Document]:
     documents = _draw_up(books, cutoff, found, on, through)
     for book in chosen:
         book.runs += 1
+        book.held = [held for each, held in found.held if each is book]
     if cutoff.draft:
         return documents
     return [each for each in documents if _issue_if_taxed_alike(books, cutoff, each)]
@@ -120,7 +121,8 @@ def _name(
     if cutoff.invoice and count == 1:
         return cutoff.invoice
     run = books.contracts[key.contract].runs + 1
-    return f"{key.contract}-{period_of(through)}-{run}-{number}"
+    prefix = cutoff.prefix or f"{key.contract}-{period_of(through)}-{run}"
+    return f"{prefix}-{number}"
 
 
 def _issue_if_taxed_alike(books: Books, cutoff: Cutoff, document: Document) -> bool:

@@ -182,6 +182,8 @@ class Cutoff(Noun):
     """The name of the one invoice of this run."""
     invoices: dict[str, str] = {}
     """Names by customer, entity or contract, when the run makes several."""
+    prefix: str = ""
+    """Names the others `<prefix>-<number>`."""
     draft: bool = False
     """Leave the documents as drafts; `post` posts them."""
     taxes: dict[str, Decimal] = {}
