@@ -29,12 +29,27 @@ from store.tables.intake import (
     process,
     source_completion,
 )
+from store.tables.ledger import (
+    book_chapter,
+    book_fact,
+    book_state,
+    book_work,
+    exchange_rate,
+    journal_entry,
+    journal_line,
+    revenue_schedule,
+    work_item_archive,
+)
 from store.tables.work import credit_proposal, work_item, work_item_balance
 
 __all__ = [
     "audit_event",
     "billing_run",
     "billing_transaction",
+    "book_chapter",
+    "book_fact",
+    "book_state",
+    "book_work",
     "business_event",
     "client",
     "contract_version",
@@ -43,6 +58,7 @@ __all__ = [
     "engagement",
     "event_delivery",
     "exception_case",
+    "exchange_rate",
     "feed_cursor",
     "hold",
     "identity_link",
@@ -50,6 +66,8 @@ __all__ = [
     "invoice",
     "invoice_line",
     "invoice_transaction",
+    "journal_entry",
+    "journal_line",
     "lease",
     "lease_fence",
     "metadata",
@@ -59,7 +77,9 @@ __all__ = [
     "posting",
     "process",
     "project",
+    "revenue_schedule",
     "source_completion",
     "work_item",
+    "work_item_archive",
     "work_item_balance",
 ]

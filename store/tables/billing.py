@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -19,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from canonical.invoice import InvoiceState
-from store.tables.base import DERIVED_ID, exact, metadata, moment, one_of, words
+from store.tables.base import DERIVED_ID, EXACT, exact, metadata, moment, one_of, words
 
 billing_run = Table(
     "billing_run",
@@ -56,8 +58,8 @@ billing_transaction = Table(
     "billing_transaction",
     metadata,
     Column("id", DERIVED_ID, primary_key=True),
-    Column("item_id", DERIVED_ID, ForeignKey("work_item.id"), nullable=False),
-    Column("item_version", Integer, nullable=False),
+    Column("item_id", DERIVED_ID, ForeignKey("work_item.id")),
+    Column("item_version", Integer),
     *_run(),
     Column("contract_id", DERIVED_ID, nullable=False),
     Column("contract_version", Integer, nullable=False),
@@ -80,9 +82,31 @@ billing_transaction = Table(
     words("tax_code", default=None),
     words("currency_basis", default=None),
     words("approved_by", default=None),
-    moment("approved_at"),
+    moment("approved_at", nullable=True),
     Column("credits", DERIVED_ID),
     moment("recorded_at", now=True),
+    Column("chapter_id", BigInteger, ForeignKey("book_chapter.id"), nullable=False),
+    Column("customer", DERIVED_ID, nullable=False),
+    words("legal_entity", default=None),
+    exact("discount", default="0"),
+    exact("net"),
+    Column(
+        "measure",
+        EXACT,
+        nullable=False,
+        comment="in contract currency, before discount: what limits count",
+    ),
+    exact("fx", nullable=True),
+    Column(
+        "beaten",
+        JSONB,
+        nullable=False,
+        comment="the rate rows that would have applied, had none stronger been there",
+    ),
+    Column("limits", JSONB, nullable=False, comment="what it consumes of each limit"),
+    words("credit_to"),
+    Column("concession", Boolean, nullable=False, server_default=text("false")),
+    words("service_period", default=None),
     _of_run(),
     ForeignKeyConstraint(
         ["contract_id", "contract_version"],
@@ -94,9 +118,12 @@ billing_transaction = Table(
         ["credits", "item_id"], ["billing_transaction.id", "billing_transaction.item_id"]
     ),
     CheckConstraint(
-        "(credits IS NULL AND quantity > 0) OR (credits IS NOT NULL AND quantity < 0)",
+        "item_id IS NULL OR (credits IS NULL AND quantity > 0)"
+        " OR (credits IS NOT NULL AND quantity <= 0)",
         name="quantity",
     ),
+    CheckConstraint("(item_id IS NULL) = (item_version IS NULL)", name="version"),
+    Index("billing_transaction_contract_idx", "contract_id", "chapter_id"),
     Index("billing_transaction_run_idx", "engagement_id", "period", "run", "id"),
     Index("billing_transaction_item_idx", "item_id"),
     Index(
@@ -113,6 +140,8 @@ hold = Table(
     exact("quantity"),
     words("detail"),
     moment("held_at", now=True),
+    exact("amount", default="0"),
+    words("currency"),
     PrimaryKeyConstraint("item_id", "engagement_id", "period", "run", "reason"),
     _of_run(),
     Index("hold_run_idx", "engagement_id", "period", "run"),
@@ -143,10 +172,21 @@ invoice = Table(
     moment("delivered_at", nullable=True),
     Column("body", JSONB, nullable=False, comment="the draft, without its lines"),
     moment("created_at", now=True),
+    words("type", default="invoice"),
+    Column("contract_id", DERIVED_ID, nullable=False),
+    Column("credits", DERIVED_ID, ForeignKey("invoice.id")),
+    exact("discount", default="0"),
+    Column(
+        "posted_in",
+        BigInteger,
+        ForeignKey("book_chapter.id"),
+        comment="the chapter that posted it in our ledger",
+    ),
     UniqueConstraint("key"),
     UniqueConstraint("engagement_id", "bill_to", "period", "run", "sequence"),
     _of_run(),
     one_of("state", InvoiceState),
+    one_of("type", ("invoice", "credit_note")),
     CheckConstraint("gross = net + tax", name="gross"),
     Index("invoice_day_idx", "legal_entity", "invoice_date"),
     Index("invoice_run_idx", "engagement_id", "period", "run"),
