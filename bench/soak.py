@@ -26,7 +26,7 @@ import asyncpg
 import httpx
 
 from adapters.kantata.simulated.faults import FaultKind as PsaFaultKind
-from adapters.tryton.local.admin import posted_figures
+from adapters.tryton.local.figures import posted_figures
 from adapters.tryton.simulator import Fault, FaultKind
 from bench.common import Firm, arguments, finish, open_firm, say
 from store.conservation import balance_differences

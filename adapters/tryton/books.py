@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from adapters.tryton.api import Domain, Row, Tryton, Values
-from adapters.tryton.rows import Company
+from adapters.tryton.rows import Account, Company
 from adapters.tryton.settings import EntityOptions, options_of
 from canonical.errors import DataRejected, SetupInvalid
 from canonical.landscape import LegalEntity
+
+ACCOUNT = "account.account"
 
 
 class Books:
@@ -45,7 +49,14 @@ class Books:
     async def account(self, kind: str) -> int:
         """The revenue account of a kind of line (`time`, `expense`)."""
         code = self._mapped("accounts", self.entity.erp.accounts, kind)
-        return await self._id("account.account", "code", code, of_company=True)
+        return await self._id(ACCOUNT, "code", code, of_company=True)
+
+    async def accounts(self, codes: Collection[str]) -> dict[str, int]:
+        """The accounts with these codes; those that are new to us are looked up in one call."""
+        unknown = sorted(code for code in codes if (ACCOUNT, code) not in self._ids)
+        if unknown:
+            await self._look_up_accounts(unknown)
+        return {code: self._ids[ACCOUNT, code] for code in codes}
 
     async def product(self, kind: str) -> int:
         code = self._mapped("products", self.entity.erp.products, kind)
@@ -69,6 +80,9 @@ class Books:
     async def journal(self) -> int:
         return await self._id("account.journal", "code", self.options.journal)
 
+    async def entry_journal(self) -> int:
+        return await self._id("account.journal", "code", self.options.entry_journal)
+
     async def payment_term(self, days: int) -> int:
         """Raises DataRejected when Tryton has no term of so many days."""
         name = self.options.payment_term.format(days=days)
@@ -76,6 +90,19 @@ class Books:
 
     async def archived_status(self) -> int:
         return await self._id("project.work.status", "name", self.options.archived_status)
+
+    async def _look_up_accounts(self, codes: Sequence[str]) -> None:
+        company = await self.company()
+        domain: Domain = [["code", "in", list(codes)], ["company", "=", company.id]]
+        context = {**await self.context(), "active_test": True}
+        found = await self._tryton.search_read(
+            ACCOUNT, Account, domain, context, limit=2 * len(codes)
+        )
+        for code in codes:
+            ids = [row.id for row in found if row.code == code]
+            if len(ids) != 1:
+                raise self._missing(ACCOUNT, code, len(ids))
+            self._ids[ACCOUNT, code] = ids[0]
 
     async def _of_data(self, model: str, field: str, value: str, our_field: str) -> int:
         """A record that a client's or contract's data names: when missing, the data is refused."""

@@ -7,6 +7,8 @@ from datetime import date
 
 from adapters.tryton.api import Tryton, Values
 from adapters.tryton.books import Books
+from adapters.tryton.entries import Entries
+from adapters.tryton.entry_mapping import ENTRY, to_draft_entry, to_posted_entry
 from adapters.tryton.invoices import Invoices
 from adapters.tryton.mapping import INVOICE, PARTY, WORK, external_ref, to_draft, to_posted
 from adapters.tryton.parties import Parties
@@ -17,6 +19,7 @@ from canonical.client import Client
 from canonical.errors import RecordMissing, SetupInvalid, SystemRefusesUs
 from canonical.ids import ExternalRef
 from canonical.invoice import DraftInvoice, Invoice, PostedInvoice
+from canonical.journal_entry import DraftEntry, JournalEntry, PostedEntry
 from canonical.landscape import LegalEntity
 from canonical.payment import PaymentPage
 from canonical.project import ProjectPlan
@@ -41,6 +44,7 @@ class TrytonErp:
         self._projects = Projects(tryton)
         self._invoices = Invoices(tryton, settings.page_size, settings.skip_warnings)
         self._payments = PaymentFeed(tryton, settings.page_size)
+        self._entries = Entries(tryton)
 
     async def check(self) -> str:
         """Logs in and finds the company of every legal entity."""
@@ -116,6 +120,27 @@ class TrytonErp:
         books = self._books_of(legal_entity)
         async for page in self._invoices.posted_between(books, first, last):
             yield [to_posted(self._tryton.system, row) for row in page]
+
+    async def find_entries(self, legal_entity: str, key: str) -> Sequence[DraftEntry]:
+        found = await self._entries.with_key(self._books_of(legal_entity), key)
+        return [to_draft_entry(self._tryton.system, row, key) for row in found]
+
+    async def create_entry(self, entry: JournalEntry) -> DraftEntry:
+        created = await self._entries.create(self._books_of(entry.legal_entity), entry)
+        return DraftEntry(
+            reference=external_ref(self._tryton.system, ENTRY, created), key=entry.key
+        )
+
+    async def post_entry(self, draft: DraftEntry) -> PostedEntry:
+        row = await self._entries.post(self._id(draft.reference, ENTRY), await self._context())
+        return to_posted_entry(self._tryton.system, row)
+
+    async def delete_entry(self, draft: DraftEntry) -> None:
+        move = self._id(draft.reference, ENTRY)
+        await self._entries.delete_draft(move, draft.key, await self._context())
+
+    async def first_open_day(self, legal_entity: str, day: date) -> date:
+        return await self._entries.first_open_day(self._books_of(legal_entity), day)
 
     async def close(self) -> None:
         await self._tryton.close()

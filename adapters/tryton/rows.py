@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -177,3 +178,81 @@ class PaymentLine(Row):
     second_currency: NestedSecondCurrency | None = Field(alias="second_currency.")
     date: date
     move: NestedMove = Field(alias="move.")
+
+
+class NestedAccount(Nested):
+    code: str | None
+
+
+class NestedMoveLine(Nested):
+    account: NestedAccount = Field(alias="account.")
+    debit: Decimal
+    credit: Decimal
+    description: str | None
+
+
+class MoveState(StrEnum):
+    """States of a journal entry. An unknown one is schema drift."""
+
+    DRAFT = "draft"
+    POSTED = "posted"
+
+
+class Move(Row):
+    """A journal entry without its lines."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ("number", "description", "date", "state")
+
+    number: str | None
+    description: str | None
+    date: date
+    state: MoveState
+
+
+class MoveWithLines(Move):
+    FIELDS = (
+        *Move.FIELDS,
+        "company.currency.code",
+        "lines.account.code",
+        "lines.debit",
+        "lines.credit",
+        "lines.description",
+    )
+
+    company: NestedCompany = Field(alias="company.")
+    lines: tuple[NestedMoveLine, ...] = Field(alias="lines.")
+
+
+class NestedCompany(Nested):
+    currency: NestedCurrency = Field(alias="currency.")
+
+
+class Account(Row):
+    FIELDS = ("code",)
+
+    code: str
+
+
+class PeriodState(StrEnum):
+    """States of an accounting period. An unknown one is schema drift."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    LOCKED = "locked"
+
+
+class AccountingPeriod(Row):
+    FIELDS = ("name", "state", "start_date", "end_date")
+
+    name: str
+    state: PeriodState
+    start_date: date
+    end_date: date
+
+
+class JournalPeriod(Row):
+    """A journal within a period: it can be closed while its period is open."""
+
+    FIELDS = ("period",)
+
+    period: int

@@ -48,6 +48,8 @@ class EntityOptions(Noun):
 
     journal: str = "REV"
     """Code of the journal of customer invoices."""
+    entry_journal: str = "MISC"
+    """Code of the journal of our journal entries."""
     unit: str = "Lump sum"
     """Unit of measure of invoice lines, with two digits (the stock "Unit" has none)."""
     payment_term: str = "Net {days} days"

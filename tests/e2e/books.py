@@ -12,7 +12,7 @@ from decimal import Decimal
 import asyncpg
 from pydantic import TypeAdapter
 
-from adapters.tryton.local.admin import posted_figures
+from adapters.tryton.local.figures import posted_figures
 from tests.e2e.firm import Firm
 from workers.demo import script
 from workers.demo.story import Story

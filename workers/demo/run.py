@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from adapters.tryton.local.admin import PostedFigures, posted_figures
+from adapters.tryton.local.figures import PostedFigures, posted_figures
 from canonical.records import InvoiceStanding
 from store.engine import create_engine
 from workers.demo import script

@@ -122,7 +122,6 @@ def write_landscape(path: Path, document: dict[str, JsonValue]) -> None:
 
 
 def _entity() -> dict[str, JsonValue]:
-    services, expenses = (product[0] for product in company.PRODUCTS)
     return {
         "code": ENTITY,
         "name": company.NAME,
@@ -137,8 +136,8 @@ def _entity() -> dict[str, JsonValue]:
         "tax_policy": {"domestic": "DE-S-19", "eu_business": "EU-AE-0"},
         "erp": {
             "company": company.NAME,
-            "accounts": {"time": company.REVENUE, "expense": company.REVENUE},
-            "products": {"time": services, "expense": expenses},
+            "accounts": dict(company.account_map()),
+            "products": dict(company.product_map()),
         },
         "grouping": "role",
         "invoice_from": "billing@northfield.example",

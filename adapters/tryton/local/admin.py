@@ -1,14 +1,12 @@
 """What people do in the ERP by hand, for demo and tests: pay invoices, close and reopen periods,
-and an independent look at what was posted, straight from the database."""
+reverse entries."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Self
 
-import asyncpg
 from pydantic import BaseModel, TypeAdapter, field_validator
 
 from adapters.http import Effect
@@ -16,7 +14,7 @@ from adapters.tryton.api import Row, Tryton, Values
 from adapters.tryton.local.northfield import PAYMENT_METHOD
 from adapters.tryton.wire import Wire
 
-PAY = "account.invoice.pay"
+PAY, REVERSE = "account.invoice.pay", "account.move.cancel"
 _SESSION = TypeAdapter(tuple[int, str, str])
 
 
@@ -87,13 +85,7 @@ class Accountant:
             "date": paid_on,
             "description": bank_reference,
         }
-        here: Values = {
-            **context,
-            "active_model": "account.invoice",
-            "active_id": invoice,
-            "active_ids": [invoice],
-        }
-        await self._run_payment(start, here)
+        await self._run_payment(start, _acting_on("account.invoice", invoice, context))
 
     async def close_period(self, day: date) -> None:
         """Close the accounting period of a day: nothing more is posted into it."""
@@ -102,21 +94,34 @@ class Accountant:
         if period.state == "open":
             await self._admin.button("account.period", "close", [period.id], context)
 
-    async def reopen_period(self, day: date) -> None:
+    async def reopen_period(self, day: date, *, journals: bool = True) -> None:
         """Open the period again, and its journals: closing closed them too (Tryton does not open
-        them with the period)."""
+        them with the period, and people forget)."""
         context = await self._admin.preferences()
         period = await self._period(day, context)
         if period.state == "closed":
             await self._admin.button("account.period", "reopen", [period.id], context)
-        journals = await self._admin.search_read(
+        if journals:
+            await self._reopen_journals(period.id, context)
+
+    async def reverse_entry(self, entry: int, description: str) -> None:
+        """Post the opposite of a posted journal entry, under a description."""
+        here = _acting_on("account.move", entry, await self._admin.preferences())
+        form: Values = {"description": description, "reversal": True}
+        created = await self._admin.call(f"wizard.{REVERSE}.create", [here], Effect.CREATE)
+        session, *_ = self._admin.parsed(_SESSION, created, REVERSE)
+        execute: list[Wire] = [session, {"default": form}, "cancel", here]
+        await self._admin.call(f"wizard.{REVERSE}.execute", execute, Effect.CREATE)
+
+    async def _reopen_journals(self, period: int, context: Values) -> None:
+        rows = await self._admin.search_read(
             "account.journal.period",
             Row,
-            [["period", "=", period.id], ["state", "=", "closed"]],
+            [["period", "=", period], ["state", "=", "closed"]],
             context,
             limit=100,
         )
-        ids = [journal.id for journal in journals]
+        ids = [journal.id for journal in rows]
         if ids:
             await self._admin.button("account.journal.period", "reopen", ids, context)
 
@@ -157,44 +162,6 @@ class Accountant:
         )
 
 
-@dataclass(frozen=True)
-class PostedFigures:
-    """One invoice as its rows say it, without the ERP's own totals."""
-
-    id: int
-    number: str
-    state: str
-    currency: str
-    net: Decimal
-    """The sum of its lines."""
-    tax: Decimal
-    """The sum of its tax rows."""
-    receivable: Decimal
-    """What its journal entry charges to the client; zero until it is posted."""
-    paid: Decimal
-    """What payments have credited to the client."""
-
-
-_FIGURES = """
-SELECT i.id, coalesce(i.number, '') AS number, i.state, c.code AS currency,
-  coalesce((SELECT sum(round((l.quantity * l.unit_price)::numeric, c.digits))
-    FROM account_invoice_line l WHERE l.invoice = i.id AND l.type = 'line'), 0) AS net,
-  coalesce((SELECT sum(t.amount) FROM account_invoice_tax t WHERE t.invoice = i.id), 0) AS tax,
-  coalesce((SELECT sum(m.debit - m.credit) FROM account_move_line m
-    WHERE m.move = i.move AND m.account = i.account), 0) AS receivable,
-  coalesce((SELECT sum(m.credit - m.debit) FROM "account_invoice-account_move_line" p
-    JOIN account_move_line m ON m.id = p.line WHERE p.invoice = i.id), 0) AS paid
-FROM account_invoice i JOIN currency_currency c ON c.id = i.currency
-WHERE i.reference = $1 AND i.state <> 'cancelled' ORDER BY i.id
-"""
-
-
-async def posted_figures(database_dsn: str, reference: str) -> list[PostedFigures]:
-    """All invoices with our reference that are not cancelled, read from the ERP's database: an
-    independent check, which neither our adapter nor the ERP's code takes part in."""
-    connection = await asyncpg.connect(database_dsn)
-    try:
-        rows = await connection.fetch(_FIGURES, reference)
-    finally:
-        await connection.close()
-    return [PostedFigures(**dict(row)) for row in rows]
+def _acting_on(model: str, record: int, context: Values) -> Values:
+    """The context of a wizard that was opened on a record."""
+    return {**context, "active_model": model, "active_id": record, "active_ids": [record]}

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from pydantic import SecretStr, TypeAdapter
+from pydantic import SecretStr
 
-from adapters.http import Effect
-from adapters.tryton.api import Domain, Row, Tryton, Values
+from adapters.tryton.api import Row, Tryton, Values
 from adapters.tryton.local.cache import Progress
+from adapters.tryton.local.chart import draw_chart
 from adapters.tryton.local.northfield import (
     ACCRUED_TAX,
     ADDRESS,
@@ -22,15 +22,12 @@ from adapters.tryton.local.northfield import (
     COUNTRIES,
     CURRENCIES,
     CURRENCY,
-    EXCHANGE,
     EXPENSE,
     FISCAL_YEARS,
     GROUPS,
     NAME,
-    PAYABLE,
     PAYMENT_METHOD,
     PRODUCTS,
-    RECEIVABLE,
     REVENUE,
     TAXES,
     TERM_NAME,
@@ -39,13 +36,7 @@ from adapters.tryton.local.northfield import (
     UNIT,
     VAT_ID,
 )
-from adapters.tryton.wire import Wire
-
-
-class _Coded(Row):
-    FIELDS = ("code",)
-
-    code: str | None
+from adapters.tryton.local.steps import Steps
 
 
 class _Named(Row):
@@ -60,24 +51,22 @@ class Ledger:
 
     company: int
     accounts: Mapping[str, int]
-    context: Values
 
 
 class CompanySetup:
     """The steps, in the order in which Tryton needs them. Run once, on a fresh database."""
 
     def __init__(self, admin: Tryton, progress: Progress) -> None:
-        self._admin = admin
+        self._steps = Steps(admin, {})
         self._progress = progress
-        self._context: Values = {}
 
     async def run(self, api_password: SecretStr) -> None:
         """Everything, or an error: there is no half-made company to go on from."""
         currencies = await self._currencies()
         await self._countries()
         company = await self._company(currencies[CURRENCY])
-        ledger = Ledger(company, await self._chart(company), self._context)
-        await self._exchange_accounts(ledger)
+        self._progress("Drawing up the chart of accounts", 0.1)
+        ledger = Ledger(company, await draw_chart(self._steps, company))
         for done, year in enumerate(FISCAL_YEARS):
             self._progress(f"Opening fiscal year {year}", 0.2 + 0.5 * done / len(FISCAL_YEARS))
             await self._fiscal_year(year, ledger)
@@ -99,16 +88,16 @@ class CompanySetup:
             }
             for code, name, symbol, numeric, rate in CURRENCIES
         ]
-        ids = await self._create("currency.currency", *rows)
+        ids = await self._steps.create("currency.currency", *rows)
         return dict(zip((row[0] for row in CURRENCIES), ids, strict=True))
 
     async def _countries(self) -> None:
         rows: list[Values] = [{"code": code, "name": code} for code in COUNTRIES.split()]
-        await self._create("country.country", *rows)
+        await self._steps.create("country.country", *rows)
 
     async def _company(self, currency: int) -> int:
-        (germany,) = await self._ids("country.country", [["code", "=", "DE"]])
-        (party,) = await self._create(
+        (germany,) = await self._steps.ids("country.country", [["code", "=", "DE"]])
+        (party,) = await self._steps.create(
             "party.party",
             {
                 "name": NAME,
@@ -117,50 +106,14 @@ class CompanySetup:
                 "identifiers": [["create", [{"type": "eu_vat", "code": VAT_ID}]]],
             },
         )
-        (company,) = await self._create(
+        (company,) = await self._steps.create(
             "company.company", {"party": party, "currency": currency, "timezone": TIME_ZONE}
         )
-        (admin,) = await self._ids("res.user", [["login", "=", "admin"]])
+        (admin,) = await self._steps.ids("res.user", [["login", "=", "admin"]])
         membership: Values = {"companies": [["add", [company]]], "company": company}
-        await self._admin.write("res.user", [admin], membership, self._context)
-        self._context = await self._admin.preferences()
+        await self._steps.admin.write("res.user", [admin], membership, self._steps.context)
+        self._steps.context = await self._steps.admin.preferences()
         return company
-
-    async def _chart(self, company: int) -> dict[str, int]:
-        """The chart from its template; returns account ids by code."""
-        self._progress("Drawing up the chart of accounts", 0.1)
-        (template,) = await self._ids("account.account.template", [["parent", "=", None]])
-        wizard = "account.create_chart"
-        session = await self._wizard_session(wizard)
-        await self._wizard(wizard, session, {}, "account")
-        form: Values = {"company": company, "account_template": template}
-        await self._wizard(wizard, session, {"account": form}, "create_account")
-        accounts = await self._accounts()
-        defaults: Values = {
-            "company": company,
-            "account_receivable": accounts[RECEIVABLE],
-            "account_payable": accounts[PAYABLE],
-            "category_account_expense": accounts[EXPENSE],
-            "category_account_revenue": accounts[REVENUE],
-        }
-        await self._wizard(wizard, session, {"properties": defaults}, "create_properties")
-        await self._call(f"wizard.{wizard}.delete", session, self._context)
-        return accounts
-
-    async def _accounts(self) -> dict[str, int]:
-        rows = await self._admin.search_read(
-            "account.account", _Coded, [], self._context, limit=1000
-        )
-        return {row.code: row.id for row in rows if row.code}
-
-    async def _exchange_accounts(self, ledger: Ledger) -> None:
-        (journal,) = await self._ids("account.journal", [["code", "=", "EXC"]])
-        values: Values = {
-            "currency_exchange_journal": journal,
-            "currency_exchange_credit_account": ledger.accounts[EXCHANGE],
-            "currency_exchange_debit_account": ledger.accounts[EXCHANGE],
-        }
-        await self._admin.write("account.configuration", [1], values, self._context)
 
     async def _fiscal_year(self, year: int, ledger: Ledger) -> None:
         """Twelve monthly periods; own gapless numbers for moves, invoices and credit notes."""
@@ -174,7 +127,7 @@ class CompanySetup:
             "in_invoice_sequence": invoices,
             "in_credit_note_sequence": credits,
         }
-        ids = await self._create(
+        ids = await self._steps.create(
             "account.fiscalyear",
             {
                 "name": str(year),
@@ -185,15 +138,17 @@ class CompanySetup:
                 "invoice_sequences": [["create", [numbering]]],
             },
         )
-        await self._admin.button("account.fiscalyear", "create_period", ids, self._context)
+        await self._steps.admin.button(
+            "account.fiscalyear", "create_period", ids, self._steps.context
+        )
 
     async def _sequence(self, module: str, prefix: str, year: int, ledger: Ledger) -> int:
         kind = "sequence_type_account_move" if module == "account" else f"sequence_type_{module}"
-        (sequence,) = await self._create(
+        (sequence,) = await self._steps.create(
             "ir.sequence.strict",
             {
                 "name": f"{prefix}{year}",
-                "sequence_type": await self._data_id(module, kind),
+                "sequence_type": await self._steps.data_id(module, kind),
                 "prefix": prefix,
                 "padding": 5,
                 "company": ledger.company,
@@ -215,12 +170,12 @@ class CompanySetup:
             }
             for name, rate in TAXES
         ]
-        return await self._create("account.tax", *rows)
+        return await self._steps.create("account.tax", *rows)
 
     async def _terms(self) -> None:
         """Those that Tryton does not bring itself (it brings "Net 30 days", for one)."""
-        terms = await self._admin.search_read(
-            "account.invoice.payment_term", _Named, [], self._context, limit=100
+        terms = await self._steps.admin.search_read(
+            "account.invoice.payment_term", _Named, [], self._steps.context, limit=100
         )
         present = {term.name for term in terms}
         rows: list[Values] = [
@@ -228,13 +183,13 @@ class CompanySetup:
             for days in TERMS_DAYS
             if (name := TERM_NAME.format(days=days)) not in present
         ]
-        await self._create("account.invoice.payment_term", *rows)
+        await self._steps.create("account.invoice.payment_term", *rows)
 
     async def _products(self, ledger: Ledger, taxes: list[int]) -> None:
         """Services carry the standard tax by default, so that a line without it is a warning."""
         unit = await self._unit()
         for code, name, category_name in PRODUCTS:
-            (category,) = await self._create(
+            (category,) = await self._steps.create(
                 "product.category",
                 {
                     "name": category_name,
@@ -244,7 +199,7 @@ class CompanySetup:
                     "customer_taxes": [["add", taxes[:1]]],
                 },
             )
-            await self._create(
+            await self._steps.create(
                 "product.template",
                 {
                     "name": name,
@@ -261,18 +216,18 @@ class CompanySetup:
         values: Values = {
             "name": UNIT,
             "symbol": "ls",
-            "category": await self._data_id("product", "uom_cat_unit"),
+            "category": await self._steps.data_id("product", "uom_cat_unit"),
             "digits": 2,
             "rounding": 0.01,
             "factor": 1.0,
             "rate": 1.0,
         }
-        (unit,) = await self._create("product.uom", values)
+        (unit,) = await self._steps.create("product.uom", values)
         return unit
 
     async def _payment_method(self, ledger: Ledger) -> None:
-        (journal,) = await self._ids("account.journal", [["code", "=", "CASH"]])
-        await self._create(
+        (journal,) = await self._steps.ids("account.journal", [["code", "=", "CASH"]])
+        await self._steps.create(
             "account.invoice.payment.method",
             {
                 "name": PAYMENT_METHOD,
@@ -284,11 +239,13 @@ class CompanySetup:
         )
 
     async def _work_status(self) -> None:
-        await self._create("project.work.status", {"name": ARCHIVED, "types": ["project", "task"]})
+        await self._steps.create(
+            "project.work.status", {"name": ARCHIVED, "types": ["project", "task"]}
+        )
 
     async def _api_user(self, company: int, password: SecretStr) -> None:
-        groups = [(await self._ids("res.group", [["name", "=", name]]))[0] for name in GROUPS]
-        await self._create(
+        groups = [(await self._steps.ids("res.group", [["name", "=", name]]))[0] for name in GROUPS]
+        await self._steps.create(
             "res.user",
             {
                 "name": "Client to cash",
@@ -299,31 +256,6 @@ class CompanySetup:
                 "groups": [["add", groups]],
             },
         )
-
-    async def _create(self, model: str, *rows: Values) -> list[int]:
-        return await self._admin.create(model, rows, self._context)
-
-    async def _ids(self, model: str, domain: Domain) -> list[int]:
-        rows = await self._admin.search_read(model, Row, domain, self._context, limit=100)
-        if not rows:
-            raise LookupError(f"the fresh ERP has no {model} with {domain}")
-        return [row.id for row in rows]
-
-    async def _data_id(self, module: str, name: str) -> int:
-        """The id of a record that a module brings."""
-        result = await self._call("model.ir.model.data.get_id", module, name, self._context)
-        return self._admin.parsed(TypeAdapter(int), result, name)
-
-    async def _wizard_session(self, wizard: str) -> int:
-        result = await self._call(f"wizard.{wizard}.create", self._context)
-        session, *_ = self._admin.parsed(TypeAdapter(tuple[int, str, str]), result, wizard)
-        return session
-
-    async def _wizard(self, wizard: str, session: int, data: Values, state: str) -> None:
-        await self._call(f"wizard.{wizard}.execute", session, data, state, self._context)
-
-    async def _call(self, method: str, *params: Wire) -> Wire:
-        return await self._admin.call(method, params, Effect.CREATE, timeout_s=120)
 
 
 def _remainder_after(days: int) -> Values:

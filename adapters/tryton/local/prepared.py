@@ -17,7 +17,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
 from adapters.tryton.api import connect
-from adapters.tryton.local import company, northfield
+from adapters.tryton.local import chart, company, northfield, steps
 from adapters.tryton.local.cache import (
     Progress,
     fresh_directory,
@@ -92,7 +92,7 @@ def _dump(directory: Path) -> Path:
 
 def prepared_key() -> str:
     """Changes with the packages, the modules and the code that sets the company up."""
-    code = [inspect.getsource(module).encode() for module in (company, northfield)]
+    code = [inspect.getsource(module).encode() for module in (company, chart, steps, northfield)]
     return key_of(REQUIREMENTS.read_bytes(), " ".join(MODULES).encode(), *code)
 
 

@@ -1,24 +1,13 @@
-"""The conformance suite's way into Tryton: the real server, through a proxy of the test's own."""
+"""The conformance suite's scenarios of Tryton, on the real server."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from decimal import Decimal
 
-import asyncpg
-import pytest
-
-from adapters.registry import Ports
-from adapters.tryton import build
-from adapters.tryton.simulator import Fault, FaultKind, FaultProxy
-from canonical.client import Client
+from adapters.tryton.simulator import Fault
 from canonical.ids import ExternalRef
-from canonical.invoice import DraftInvoice, Invoice, PostedInvoice
-from canonical.ports import Erp
-from canonical.project import ProjectPlan
 from tests.adapters.conformance.driver import (
     Create,
     Drift,
@@ -29,184 +18,11 @@ from tests.adapters.conformance.driver import (
     Read,
     Write,
 )
-from tests.adapters.tryton.builders import (
-    ENTITY,
-    SYSTEM,
-    TODAY,
-    make_client,
-    make_context,
-    make_invoice,
-    make_plan,
-)
-from tests.adapters.tryton.plant import Plant, plant_of
+from tests.adapters.tryton import entry_scenarios
+from tests.adapters.tryton.builders import ENTITY, SYSTEM, TODAY
+from tests.adapters.tryton.workbench import TrytonBench, open_bench
 
-CALLS = "model.*|wizard.*|report.*"
-WRITES = "|".join(
-    (
-        "model.party.party.create",
-        "model.party.party.write",
-        "model.project.work.create",
-        "model.project.work.write",
-        "model.account.invoice.create",
-        "model.account.invoice.post",
-        "model.account.invoice.delete",
-    )
-)
-LOGIN = "common.db.login"
-SEEDED_INVOICES = 5
-PAGE_SIZE = 2
 FIRST, LAST = date(2025, 1, 1), date(2030, 12, 31)
-
-
-class ProxyFaults:
-    """The suite's faults, made by the proxy."""
-
-    def __init__(self, proxy: FaultProxy) -> None:
-        self._proxy = proxy
-
-    async def lose_next_write_answer(self) -> None:
-        self._proxy.inject(Fault(kind=FaultKind.LOSE_ANSWER, method=WRITES))
-
-    async def delay_next_write(self) -> None:
-        self._proxy.inject(Fault(kind=FaultKind.COMMIT_LATE, method=WRITES, delay_s=600))
-
-    async def land(self) -> None:
-        await self._proxy.land()
-
-    async def busy_once(self, retry_after_s: float) -> None:
-        wait = int(retry_after_s)
-        self._proxy.inject(
-            Fault(kind=FaultKind.ANSWER_BEFORE, method=CALLS, status=429, retry_after_s=wait)
-        )
-
-    async def down_once(self) -> None:
-        self._proxy.inject(Fault(kind=FaultKind.ANSWER_BEFORE, method=CALLS, status=503))
-
-    async def expire_token(self) -> None:
-        self._proxy.inject(Fault(kind=FaultKind.EXPIRE_SESSION, method=CALLS))
-
-    async def refuse_credentials(self) -> None:
-        await self.expire_token()
-        self._proxy.inject(
-            Fault(kind=FaultKind.ANSWER_BEFORE, method=LOGIN, status=401, times=10_000)
-        )
-
-    def logins(self) -> int:
-        return self._proxy.passed_on[LOGIN]
-
-
-@dataclass(frozen=True)
-class Seeded:
-    """Records that all tests of the process read: posted invoices, each paid in part."""
-
-    direct: Erp
-    """An adapter past every proxy."""
-    client: Client
-    client_reference: ExternalRef
-    plan: ProjectPlan
-    project: ExternalRef
-    invoices: tuple[PostedInvoice, ...]
-
-
-@dataclass
-class TrytonBench:
-    """One test's adapter, and records that only it writes."""
-
-    ports: Ports
-    faults: ProxyFaults
-    proxy: FaultProxy
-    plant: Plant
-    seeded: Seeded
-    client: Client = field(default_factory=make_client)
-    plan: ProjectPlan = field(default_factory=make_plan)
-    invoice: Invoice = field(default_factory=make_invoice)
-    _targets: dict[str, ExternalRef] = field(default_factory=dict)
-
-    @property
-    def erp(self) -> Erp:
-        assert self.ports.erp is not None
-        return self.ports.erp
-
-    async def own_client(self) -> ExternalRef:
-        return await self._once("client", self._make_client)
-
-    async def own_project(self) -> ExternalRef:
-        return await self._once("project", self._make_project)
-
-    async def own_draft(self) -> DraftInvoice:
-        draft = await self._once("draft", self._make_draft)
-        return DraftInvoice(reference=draft, key=self.invoice.key)
-
-    async def _once(self, name: str, make: Callable[[], Awaitable[ExternalRef]]) -> ExternalRef:
-        if name not in self._targets:
-            self._targets[name] = await make()
-        return self._targets[name]
-
-    async def _make_client(self) -> ExternalRef:
-        return await self.seeded.direct.ensure_client(self.client, key="")
-
-    async def _make_project(self) -> ExternalRef:
-        return await self.seeded.direct.ensure_project(
-            self.plan, self.seeded.client_reference, key=""
-        )
-
-    async def _make_draft(self) -> ExternalRef:
-        draft = await self.seeded.direct.create_draft(
-            self.invoice, self.seeded.client_reference, key=self.invoice.key
-        )
-        return draft.reference
-
-    async def count(self, query: str, *arguments: object) -> int:
-        """Behind the adapter's back: a number from the ERP's own database."""
-        return len(await self.rows(query, *arguments))
-
-    async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(self.plant.dsn)
-        try:
-            return list(await connection.fetch(query, *arguments))
-        finally:
-            await connection.close()
-
-
-_SEEDED = pytest.StashKey[Seeded]()
-
-
-@asynccontextmanager
-async def open_bench(request: pytest.FixtureRequest) -> AsyncIterator[TrytonBench]:
-    plant = plant_of(request)
-    if _SEEDED not in request.session.stash:
-        request.session.stash[_SEEDED] = await _seed(plant)
-    async with FaultProxy(plant.server.url) as proxy:
-        ports = _ports(plant, proxy.url)
-        try:
-            seeded = request.session.stash[_SEEDED]
-            yield TrytonBench(ports, ProxyFaults(proxy), proxy, plant, seeded)
-        finally:
-            await ports.close()
-
-
-def _ports(plant: Plant, url: str) -> Ports:
-    password = plant.erp.prepared.credentials.api_password
-    return build(make_context(url, plant.server.database, password, page_size=PAGE_SIZE))
-
-
-async def _seed(plant: Plant) -> Seeded:
-    """The server closes each connection, so this adapter holds nothing that must be closed."""
-    direct = _ports(plant, plant.server.url).erp
-    assert direct is not None
-    client, plan = make_client(), make_plan()
-    party = await direct.ensure_client(client, key="")
-    project = await direct.ensure_project(plan, party, key="")
-    invoices = [make_invoice() for _ in range(SEEDED_INVOICES)]
-    drafts = [await direct.create_draft(each, party, key=each.key) for each in invoices]
-    posted = tuple([await direct.post_invoice(draft, TODAY) for draft in drafts])
-    async with plant.accountant() as accountant:
-        for invoice in posted:
-            await accountant.pay(int(invoice.reference.id), TODAY, "SEED", Decimal("10.00"))
-    return Seeded(direct, client, party, plan, project, posted)
-
-
-# What the scenarios do
 
 
 async def read_missing(bench: TrytonBench) -> object:
@@ -349,6 +165,7 @@ DRIVER: Driver[TrytonBench] = Driver(
             lambda bench: bench.erp.invoice_document(bench.seeded.invoices[0].reference),
             missing=missing_document,
         ),
+        *entry_scenarios.READS,
     ),
     writes=(
         Write(
@@ -368,6 +185,7 @@ DRIVER: Driver[TrytonBench] = Driver(
         Write("erp.archive_project", archive_project, archived_projects),
         Write("erp.post_invoice", post, posted_rows),
         Write("erp.delete_draft", delete_draft, drafts_gone),
+        *entry_scenarios.WRITES,
     ),
     creates=(
         Create(
@@ -376,6 +194,7 @@ DRIVER: Driver[TrytonBench] = Driver(
             drafts_found,
             rejected=lambda bench: create_draft(bench, net_days=17),
         ),
+        *entry_scenarios.CREATES,
     ),
     feeds=(
         Feed("erp.payments_since", payment_pages, pay_some_more, payment_ids),
@@ -400,5 +219,6 @@ DRIVER: Driver[TrytonBench] = Driver(
             read_seeded,
             "state",
         ),
+        *entry_scenarios.DRIFTS,
     ),
 )

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from adapters.registry import AdapterContext
 from adapters.tryton.local import northfield
 from canonical.client import Address, Client, TaxId, TaxIdKind
-from canonical.contract import TaxMode
-from canonical.ids import ClientId, EngagementId, ExternalRef, InvoiceId, ProjectId
-from canonical.invoice import Invoice, InvoiceLine, TaxCategory
+from canonical.ids import ClientId, ContractId, EngagementId, ExternalRef, InvoiceId, ProjectId
+from canonical.invoice import Invoice, InvoiceLine, TaxCategory, TaxRow
+from canonical.journal_entry import JournalEntry, JournalEntryLine
 from canonical.landscape import (
     ErpMapping,
     Landscape,
@@ -28,7 +28,6 @@ from canonical.landscape import (
 )
 from canonical.money import Money, total
 from canonical.project import ProjectPlan, RoleRate
-from canonical.taxation import tax_rows
 
 ENTITY = "NC-DE"
 SYSTEM = "erp"
@@ -68,8 +67,8 @@ def make_entity(**changes: object) -> LegalEntity:
         tax_policy=TaxPolicy(domestic="S19", eu_business="RC"),
         erp=ErpMapping(
             company=northfield.NAME,
-            accounts={"time": northfield.REVENUE, "expense": northfield.REVENUE},
-            products={"time": "SERVICES", "expense": "EXPENSES"},
+            accounts=northfield.account_map(),
+            products=northfield.product_map(),
         ),
         invoice_from="billing@northfield.example",
         go_live=date(2025, 1, 1),
@@ -151,17 +150,19 @@ def make_line(
 
 
 def make_invoice(*lines: InvoiceLine, net_days: int = 30, key: str = "") -> Invoice:
-    """An invoice whose taxes and totals are what our rules make of its lines."""
+    """An invoice whose taxes (one amount per rate) and totals are what the rules make of it."""
     chosen = lines or (make_line(),)
     key = key or unique("INV")
     first, last = date(2026, 10, 1), date(2026, 10, 31)
-    taxes = tax_rows(make_entity(), chosen, last, TaxMode.PER_RATE_TOTAL)
+    codes = sorted({line.tax_code for line in chosen})
+    taxes = tuple(_tax_row(code, chosen) for code in codes)
     net = total((line.net for line in chosen), "EUR")
     tax = total((row.amount for row in taxes), "EUR")
     return Invoice(
         id=InvoiceId(key),
         key=key,
         engagement_id=EngagementId("crm/1"),
+        contract_id=ContractId("contract"),
         legal_entity=ENTITY,
         bill_to=ClientId("client"),
         project_code="FALK-1",
@@ -174,8 +175,45 @@ def make_invoice(*lines: InvoiceLine, net_days: int = 30, key: str = "") -> Invo
         net_days=net_days,
         lines=chosen,
         taxes=taxes,
+        discount=Money.zero("EUR"),
         net=net,
         tax=tax,
         gross=net + tax,
         paid=Money.zero("EUR"),
+    )
+
+
+def _tax_row(code: str, lines: tuple[InvoiceLine, ...]) -> TaxRow:
+    (rule,) = [each for each in make_entity().taxes if each.code == code]
+    base = total((line.net for line in lines if line.tax_code == code), "EUR")
+    tax = Money.rounded(base.amount * rule.rate, "EUR")
+    return TaxRow(tax_code=code, category=rule.category, rate=rule.rate, base=base, amount=tax)
+
+
+ENTRY_DAY = date(2027, 3, 31)
+"""A month that no test closes: Tryton closes no period that has drafts of entries."""
+
+
+def make_entry_line(account: str, amount: str, description: str = "") -> JournalEntryLine:
+    return JournalEntryLine(
+        account=account,
+        amount=Money(amount=Decimal(amount), currency="EUR"),
+        description=description,
+    )
+
+
+def make_entry(*lines: JournalEntryLine, key: str = "", on: date = ENTRY_DAY) -> JournalEntry:
+    """Revenue of 100.00 that is not billed yet, unless lines are given."""
+    return JournalEntry(
+        key=key or f"revenue/{ENTITY}/{unique('P')}/1",
+        legal_entity=ENTITY,
+        currency="EUR",
+        period=f"{on:%Y-%m}",
+        on=on,
+        description="Revenue of the period",
+        lines=lines
+        or (
+            make_entry_line("1200", "100.00", "2 contracts"),
+            make_entry_line(northfield.REVENUE, "-100.00", "2 contracts"),
+        ),
     )

@@ -7,7 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.tryton.local.admin import Accountant, posted_figures
+from adapters.tryton.local import northfield
+from adapters.tryton.local.admin import Accountant
+from adapters.tryton.local.figures import invoice_balances, posted_figures
 from adapters.tryton.simulator import Fault, FaultKind, FaultProxy
 from canonical.client import Address, TaxId, TaxIdKind
 from canonical.errors import (
@@ -56,6 +58,25 @@ async def test_a_posted_invoice_has_our_totals_by_an_independent_count(
     assert (answer.net, answer.tax, answer.gross) == (invoice.net, invoice.tax, invoice.gross)
     assert (row.net, row.tax) == (invoice.net.amount, invoice.tax.amount)
     assert row.receivable == invoice.gross.amount == Decimal("1576.12")
+
+
+async def test_every_kind_of_line_is_posted_to_its_account_also_what_is_kept_back(
+    erp: Erp, plant: Plant
+) -> None:
+    """A retention is a negative line, as is the discount for paying early."""
+    nets = {kind: "100.00" for kind in northfield.LINE_KINDS}
+    nets |= {"retention": "-30.00", "early_payment_discount": "-5.00"}
+    lines = [
+        make_line(net, kind=kind, line_no=number)
+        for number, (kind, net) in enumerate(nets.items(), start=1)
+    ]
+    invoice = make_invoice(*lines)
+    await posted(erp, invoice)
+    booked: dict[str, Decimal] = {northfield.RECEIVABLE: invoice.gross.amount}
+    booked[northfield.ACCRUED_TAX] = -invoice.tax.amount
+    for kind, (_, account) in northfield.LINE_KINDS.items():
+        booked[account] = booked.get(account, Decimal(0)) - Decimal(nets[kind])
+    assert await invoice_balances(plant.dsn, invoice.key) == booked
 
 
 async def test_the_due_date_counts_the_terms_from_the_invoice_date(erp: Erp) -> None:
