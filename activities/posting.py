@@ -1,9 +1,9 @@
-"""The posting protocol: draft, adopt, bind, post. An invoice exists once in the ERP, whatever it
-answers.
+"""The posting protocol: draft, adopt, bind, post. A document exists once in the outside system,
+whatever that answers.
 
-A create is never repeated blindly: before each attempt the ERP is asked for documents with our key;
-exactly one of them is bound to the key under a unique constraint; that one is posted, which is a
-change of state and safe to repeat. Surplus drafts are litter, removed here and by `Reconcile`.
+A create is never repeated blindly: before each attempt the system is asked for documents with our
+key; exactly one of them is bound to the key under a unique constraint; that one is posted, which is
+a change of state and safe to repeat. Surplus drafts are litter, removed here and by `Reconcile`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from temporalio import activity
@@ -36,102 +37,77 @@ ATTEMPTS_SUCCEEDED_MAX = 20
 """Of so many earlier attempts the leases are ended; only one can hold a lane."""
 
 
-class IssueInvoice(Noun):
-    invoice_id: InvoiceId
+class Draft(Protocol):
+    """A document in the outside system that carries our key."""
+
+    @property
+    def reference(self) -> ExternalRef: ...
 
 
-class PostingActivities:
-    """Runs on the ERP's task queue."""
+D = TypeVar("D", bound=Draft)
 
-    def __init__(
-        self,
-        system: str,
-        erp: Erp,
-        invoices: InvoiceRecords,
-        records: EngagementRecords,
-        lanes: Lanes,
-        landscape: Landscape,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._system, self._erp = system, erp
-        self._invoices, self._records, self._lanes = invoices, records, lanes
-        self._landscape, self._clock = landscape, clock
 
-    @activity.defn
-    async def draft_invoice(self, request: IssueInvoice) -> DraftInvoice:
-        """Exactly one draft in the ERP is bound to the invoice's key."""
-        invoice = await self._invoices.invoice(request.invoice_id)
-        posting = await self._invoices.open_posting(invoice.key, self._system)
+class Documents(Protocol[D]):
+    """The documents of one business key in an outside system."""
+
+    async def find(self) -> Sequence[D]:
+        """All that carry the key, oldest first."""
+        ...
+
+    async def create(self) -> D:
+        """A harmless draft; not idempotent."""
+        ...
+
+    async def delete(self, draft: D) -> None:
+        """Remove a surplus draft; one that is gone is fine."""
+        ...
+
+
+class PostingRecords(Protocol):
+    """How far each write is proven, in the store."""
+
+    async def open_posting(self, key: str, system: str) -> Posting:
+        """The posting of a business key, prepared now if it is new."""
+        ...
+
+    async def advance_posting(self, key: str, before: PostingState, after: PostingState) -> bool:
+        """Compare-and-set; False when another holder was faster."""
+        ...
+
+    async def bind_posting(self, key: str, reference: ExternalRef) -> ExternalRef:
+        """Bind exactly one record to the key; returns the one that is bound."""
+        ...
+
+
+class PostingDesk:
+    """The protocol over one system. Its methods run inside an activity."""
+
+    def __init__(self, system: str, records: PostingRecords, lanes: Lanes) -> None:
+        self._system, self._records, self._lanes = system, records, lanes
+
+    async def draft(self, key: str, documents: Documents[D]) -> ExternalRef:
+        """Exactly one document is bound to the key: the one that was bound before, one that is
+        found, or a new draft."""
+        posting = await self._records.open_posting(key, self._system)
         if posting.reference is not None:
-            return DraftInvoice(reference=posting.reference, key=invoice.key)
-        client = await self._client_in_erp(invoice.bill_to)
-        async with self._lane(f"{self._system}/draft/{invoice.key}"):
-            return await self._adopt_or_create(invoice, client, posting)
+            return posting.reference
+        async with self.lane(f"draft/{key}"):
+            return await self._adopt_or_create(posting, documents)
 
-    @activity.defn
-    async def post_invoice(self, request: IssueInvoice) -> InvoiceStanding:
-        """Post the bound draft on today's date in the entity's time zone; the ERP numbers it.
-
-        Raises RuleViolation when the ERP's totals differ from ours beyond convention 13.
-        """
-        invoice = await self._invoices.invoice(request.invoice_id)
-        posting = await self._invoices.open_posting(invoice.key, self._system)
+    async def drafted(self, key: str, what: str) -> ExternalRef:
+        """The document that is bound to the key. Raises RuleViolation when none is."""
+        posting = await self._records.open_posting(key, self._system)
         if posting.reference is None:
-            raise RuleViolation(f"invoice {invoice.key} has no draft; draft it first")
-        draft = DraftInvoice(reference=posting.reference, key=invoice.key)
-        zone = ZoneInfo(self._landscape.entity(invoice.legal_entity).time_zone)
-        async with self._lane(f"{self._system}/post/{invoice.legal_entity}"):
-            today = self._clock().astimezone(zone).date()
-            posted = await self._erp.post_invoice(draft, today)
-        await self._invoices.record_posted(invoice.id, posted)
-        _check_totals(invoice, posted)
-        return await self._invoices.standing(invoice.id)
-
-    async def _client_in_erp(self, client: ClientId) -> ExternalRef:
-        reference = await self._records.reference(client, self._system)
-        if reference is None:
-            raise RuleViolation(f"client {client} has no record in {self._system}; set it up first")
-        return reference
-
-    async def _adopt_or_create(
-        self, invoice: Invoice, client: ExternalRef, posting: Posting
-    ) -> DraftInvoice:
-        if posting.state in (PostingState.SENT, PostingState.IN_DOUBT):
-            await asyncio.sleep(SETTLE_S)
-        found = list(await self._erp.find_invoices(invoice.legal_entity, invoice.key))
-        if not found:
-            found = [await self._create(invoice, client, posting.state)]
-        bound = await self._invoices.bind_posting(invoice.key, found[0].reference)
-        await self._remove_surplus(found, bound)
-        return DraftInvoice(reference=bound, key=invoice.key)
-
-    async def _create(
-        self, invoice: Invoice, client: ExternalRef, before: PostingState
-    ) -> DraftInvoice:
-        if before is not PostingState.PREPARED:
-            await self._advance(invoice.key, before, PostingState.PREPARED)
-        await self._advance(invoice.key, PostingState.PREPARED, PostingState.SENT)
-        try:
-            return await self._erp.create_draft(invoice, client, key=invoice.key)
-        except OutcomeUnknown:
-            await self._advance(invoice.key, PostingState.SENT, PostingState.IN_DOUBT)
-            raise
-
-    async def _advance(self, key: str, before: PostingState, after: PostingState) -> None:
-        if not await self._invoices.advance_posting(key, before, after):
-            raise SystemBusy(self._system, f"another attempt is working on {key}", retry_after_s=2)
-
-    async def _remove_surplus(self, found: Sequence[DraftInvoice], bound: ExternalRef) -> None:
-        for draft in found:
-            if draft.reference != bound:
-                await self._erp.delete_draft(draft)
+            raise RuleViolation(f"{what} {key} has no draft; draft it first")
+        return posting.reference
 
     @asynccontextmanager
-    async def _lane(self, lane: str) -> AsyncIterator[None]:
-        """One holder at a time. Raises SystemBusy when the lane stays taken.
+    async def lane(self, name: str) -> AsyncIterator[None]:
+        """One holder at a time in this system. Raises SystemBusy when the lane stays taken.
 
         Temporal starts an attempt when the one before is over, by a crash maybe: then its lease,
         which would keep the lane until it expires, is ended here."""
+        lane = f"{self._system}/{name}"
         info = activity.info()
         attempts = [
             f"{info.workflow_id}/{info.activity_id}/{number}"
@@ -150,6 +126,102 @@ class PostingActivities:
             yield
         finally:
             await self._lanes.release(lane, holder)
+
+    async def _adopt_or_create(self, posting: Posting, documents: Documents[D]) -> ExternalRef:
+        if posting.state in (PostingState.SENT, PostingState.IN_DOUBT):
+            await asyncio.sleep(SETTLE_S)
+        found = list(await documents.find())
+        if not found:
+            found = [await self._create(posting, documents)]
+        bound = await self._records.bind_posting(posting.key, found[0].reference)
+        for draft in found:
+            if draft.reference != bound:
+                await documents.delete(draft)
+        return bound
+
+    async def _create(self, posting: Posting, documents: Documents[D]) -> D:
+        if posting.state is not PostingState.PREPARED:
+            await self._advance(posting.key, posting.state, PostingState.PREPARED)
+        await self._advance(posting.key, PostingState.PREPARED, PostingState.SENT)
+        try:
+            return await documents.create()
+        except OutcomeUnknown:
+            await self._advance(posting.key, PostingState.SENT, PostingState.IN_DOUBT)
+            raise
+
+    async def _advance(self, key: str, before: PostingState, after: PostingState) -> None:
+        if not await self._records.advance_posting(key, before, after):
+            raise SystemBusy(self._system, f"another attempt is working on {key}", retry_after_s=2)
+
+
+class IssueInvoice(Noun):
+    invoice_id: InvoiceId
+
+
+class _InvoiceInErp:
+    """The documents of one invoice in the ERP."""
+
+    def __init__(self, erp: Erp, invoice: Invoice, client: ExternalRef) -> None:
+        self._erp, self._invoice, self._client = erp, invoice, client
+
+    async def find(self) -> Sequence[DraftInvoice]:
+        return await self._erp.find_invoices(self._invoice.legal_entity, self._invoice.key)
+
+    async def create(self) -> DraftInvoice:
+        return await self._erp.create_draft(self._invoice, self._client, key=self._invoice.key)
+
+    async def delete(self, draft: DraftInvoice) -> None:
+        await self._erp.delete_draft(draft)
+
+
+class PostingActivities:
+    """Invoices. Runs on the ERP's task queue."""
+
+    def __init__(
+        self,
+        system: str,
+        erp: Erp,
+        invoices: InvoiceRecords,
+        records: EngagementRecords,
+        lanes: Lanes,
+        landscape: Landscape,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._system, self._erp = system, erp
+        self._invoices, self._records = invoices, records
+        self._desk = PostingDesk(system, invoices, lanes)
+        self._landscape, self._clock = landscape, clock
+
+    @activity.defn
+    async def draft_invoice(self, request: IssueInvoice) -> DraftInvoice:
+        """Exactly one draft in the ERP is bound to the invoice's key."""
+        invoice = await self._invoices.invoice(request.invoice_id)
+        client = await self._client_in_erp(invoice.bill_to)
+        bound = await self._desk.draft(invoice.key, _InvoiceInErp(self._erp, invoice, client))
+        return DraftInvoice(reference=bound, key=invoice.key)
+
+    @activity.defn
+    async def post_invoice(self, request: IssueInvoice) -> InvoiceStanding:
+        """Post the bound draft on today's date in the entity's time zone; the ERP numbers it.
+
+        Raises RuleViolation when the ERP's totals differ from ours beyond convention 13.
+        """
+        invoice = await self._invoices.invoice(request.invoice_id)
+        bound = await self._desk.drafted(invoice.key, "invoice")
+        draft = DraftInvoice(reference=bound, key=invoice.key)
+        zone = ZoneInfo(self._landscape.entity(invoice.legal_entity).time_zone)
+        async with self._desk.lane(f"post/{invoice.legal_entity}"):
+            today = self._clock().astimezone(zone).date()
+            posted = await self._erp.post_invoice(draft, today)
+        await self._invoices.record_posted(invoice.id, posted)
+        _check_totals(invoice, posted)
+        return await self._invoices.standing(invoice.id)
+
+    async def _client_in_erp(self, client: ClientId) -> ExternalRef:
+        reference = await self._records.reference(client, self._system)
+        if reference is None:
+            raise RuleViolation(f"client {client} has no record in {self._system}; set it up first")
+        return reference
 
 
 def _check_totals(invoice: Invoice, posted: PostedInvoice) -> None:

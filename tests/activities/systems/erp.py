@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from enum import Enum, auto
 
 from canonical.client import Client
 from canonical.errors import DataRejected, OutcomeUnknown, SystemUnavailable
@@ -16,19 +15,11 @@ from canonical.invoice import DraftInvoice, Invoice, PostedInvoice
 from canonical.money import Money
 from canonical.payment import PaymentPage
 from canonical.project import ProjectPlan
+from tests.activities.systems.ledger import LyingLedger
+from tests.activities.systems.lies import Lie
 from tests.builders import ERP
 
-
-class Lie(Enum):
-    """What goes wrong with one create."""
-
-    NONE = auto()
-    LOST_BEFORE_COMMIT = auto()
-    LOST_AFTER_COMMIT = auto()
-    LATE_COMMIT = auto()
-    """The answer is lost, and the document appears only after somebody looked for it once."""
-    TWICE = auto()
-    NO_CONNECTION = auto()
+__all__ = ["Document", "Lie", "LyingErp"]
 
 
 @dataclass
@@ -41,7 +32,7 @@ class Document:
 
 
 @dataclass
-class LyingErp:
+class LyingErp(LyingLedger):
     """`lies` are used up by creates, in order; afterwards it is honest."""
 
     lies: deque[Lie] = field(default_factory=deque)
@@ -54,8 +45,6 @@ class LyingErp:
     asked_from: list[tuple[str, str]] = field(default_factory=list)
     creates: int = 0
     lose_answer_of_post: bool = False
-    closed_until: date = date.min
-    """Posting on this day or before it is refused."""
     extra_tax: Money | None = None
     """What this ERP adds to the tax when it posts."""
 
