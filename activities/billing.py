@@ -1,23 +1,16 @@
-"""A billing run: approved items to transactions, transactions to draft invoices, all in the
-store."""
+"""A billing run: what is approved and due becomes transactions, journals and draft invoices, all in
+the store."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from datetime import datetime
 
 from temporalio import activity
 
 from canonical.base import Noun
-from canonical.billing import BillingRun, BillingTransaction, RunOutcome
-from canonical.contract import ContractVersion
-from canonical.ids import EngagementId, WorkItemId
-from canonical.invoicing import build_invoice
-from canonical.landscape import Landscape, LegalEntity
-from canonical.rating import rate
-from canonical.records import BillingRecords, EngagementRecords, RunSummary
-from canonical.rules.context import RatedItem
-
-ITEMS_PER_CHUNK = 5_000
+from canonical.billing import BillingPreview, BillingRun
+from canonical.records import BillingRecords, RunSummary
 
 
 class RunBilling(Noun):
@@ -27,54 +20,36 @@ class RunBilling(Noun):
 class BillingActivities:
     """Runs on the main queue."""
 
-    def __init__(
-        self, billing: BillingRecords, records: EngagementRecords, landscape: Landscape
-    ) -> None:
-        self._billing, self._records, self._landscape = billing, records, landscape
+    def __init__(self, billing: BillingRecords, clock: Callable[[], datetime]) -> None:
+        self._billing, self._clock = billing, clock
 
     @activity.defn
-    async def rate_run(self, request: RunBilling) -> RunSummary:
-        """Rate what is approved and unbilled, store transactions and draft invoices.
+    async def bill_run(self, request: RunBilling) -> RunSummary:
+        """Bill what is ready, and store drafts; all or nothing, and repeated: the same answer.
 
-        Repeating it finishes what is missing and adds nothing twice. Raises RuleViolation (with
-        line,
-        role, date, item) for work that the contract cannot price.
+        Raises RuleViolation (with line, role, date, entry) for work that the contract cannot price.
         """
-        run = request.run
-        versions = await self._billing.contract_versions(run.engagement_id)
-        entity = self._landscape.entity(versions[-1].legal_entity)
-        await self._rate_items(run, versions, entity)
-        transactions = [each async for page in self._billing.run_transactions(run) for each in page]
-        if transactions:
-            await self._invoice(run, versions[-1], entity, transactions)
-        return await self._billing.finish_run(run)
+        return await self._billing.bill(request.run, self._clock())
 
-    async def _rate_items(
-        self, run: BillingRun, versions: tuple[ContractVersion, ...], entity: LegalEntity
-    ) -> None:
-        def price(items: Sequence[RatedItem]) -> RunOutcome:
-            return rate(run, versions, entity, items)
+    @activity.defn
+    async def preview_run(self, request: RunBilling) -> BillingPreview:
+        """What a run would make now, cut to what a page can show; nothing is stored."""
+        return brief(await self._billing.preview(request.run, self._clock()))
 
-        after: WorkItemId | None = None
-        while True:
-            chunk = await self._billing.bill_chunk(
-                run, after, ITEMS_PER_CHUNK, entity.go_live, price
-            )
-            if chunk.items < ITEMS_PER_CHUNK:
-                return
-            after = chunk.last_item
 
-    async def _invoice(
-        self,
-        run: BillingRun,
-        version: ContractVersion,
-        entity: LegalEntity,
-        transactions: Sequence[BillingTransaction],
-    ) -> None:
-        code = await self._project_code(run.engagement_id)
-        invoice = build_invoice(run, version, entity, code, transactions)
-        await self._billing.save_invoices(run, [invoice])
+PREVIEW_ROWS_MAX = 50
+"""Rows of each table of a preview that go through a workflow's history; the CLI shows all."""
 
-    async def _project_code(self, engagement: EngagementId) -> str:
-        plan, _ = await self._records.plan(engagement)
-        return plan.code
+
+def brief(preview: BillingPreview) -> BillingPreview:
+    return preview.model_copy(
+        update={
+            "billed": preview.billed[:PREVIEW_ROWS_MAX],
+            "held": preview.held[:PREVIEW_ROWS_MAX],
+            "journals": preview.journals[:PREVIEW_ROWS_MAX],
+            "invoices": tuple(
+                invoice.model_copy(update={"lines": invoice.lines[:PREVIEW_ROWS_MAX]})
+                for invoice in preview.invoices
+            ),
+        }
+    )

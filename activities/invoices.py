@@ -17,7 +17,13 @@ from canonical.invoice import Invoice
 from canonical.landscape import Landscape, LegalEntity
 from canonical.mail import OutgoingMail
 from canonical.ports import Documents, Erp, Mail
-from canonical.records import EngagementRecords, InvoiceRecords, InvoiceStanding, WorkRecords
+from canonical.records import (
+    BookRecords,
+    EngagementRecords,
+    InvoiceRecords,
+    InvoiceStanding,
+    WorkRecords,
+)
 
 PAYMENTS_FEED = "payments"
 
@@ -46,13 +52,14 @@ class InvoiceActivities:
     def __init__(
         self,
         invoices: InvoiceRecords,
+        books: BookRecords,
         records: EngagementRecords,
         documents: Documents,
         mail: Mail,
         landscape: Landscape,
         clock: Callable[[], datetime],
     ) -> None:
-        self._invoices, self._records = invoices, records
+        self._invoices, self._books, self._records = invoices, books, records
         self._documents, self._mail = documents, mail
         self._landscape, self._clock = landscape, clock
 
@@ -74,8 +81,9 @@ class InvoiceActivities:
 
     @activity.defn
     async def follow_invoice(self, request: Follow) -> InvoiceNews:
-        """The news of an invoice (payments, cancellations), and where it stands now."""
+        """The news of an invoice (payments, cancellations), booked, and where it stands now."""
         news = await self._records.take_news(request.news.process, request.news.token)
+        await self._books.book_payments(request.invoice_id, self._clock())
         standing = await self._invoices.standing(request.invoice_id)
         return InvoiceNews(standing=standing, news=tuple(news))
 

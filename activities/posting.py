@@ -23,7 +23,13 @@ from canonical.ids import ClientId, ExternalRef, InvoiceId
 from canonical.invoice import DraftInvoice, Invoice, PostedInvoice
 from canonical.landscape import Landscape
 from canonical.ports import Erp, Lanes
-from canonical.records import EngagementRecords, InvoiceRecords, InvoiceStanding, Posting
+from canonical.records import (
+    BookRecords,
+    EngagementRecords,
+    InvoiceRecords,
+    InvoiceStanding,
+    Posting,
+)
 from canonical.taxation import check_against
 from canonical.transitions import PostingState
 
@@ -182,13 +188,14 @@ class PostingActivities:
         system: str,
         erp: Erp,
         invoices: InvoiceRecords,
+        books: BookRecords,
         records: EngagementRecords,
         lanes: Lanes,
         landscape: Landscape,
         clock: Callable[[], datetime],
     ) -> None:
         self._system, self._erp = system, erp
-        self._invoices, self._records = invoices, records
+        self._invoices, self._books, self._records = invoices, books, records
         self._desk = PostingDesk(system, invoices, lanes)
         self._landscape, self._clock = landscape, clock
 
@@ -202,7 +209,8 @@ class PostingActivities:
 
     @activity.defn
     async def post_invoice(self, request: IssueInvoice) -> InvoiceStanding:
-        """Post the bound draft on today's date in the entity's time zone; the ERP numbers it.
+        """Post the bound draft on today's date in the entity's time zone, and then in our ledger on
+        the date that the ERP gave it; the ERP numbers it.
 
         Raises RuleViolation when the ERP's totals differ from ours beyond convention 13.
         """
@@ -215,6 +223,7 @@ class PostingActivities:
             posted = await self._erp.post_invoice(draft, today)
         await self._invoices.record_posted(invoice.id, posted)
         _check_totals(invoice, posted)
+        await self._books.post_invoice(invoice.id)
         return await self._invoices.standing(invoice.id)
 
     async def _client_in_erp(self, client: ClientId) -> ExternalRef:

@@ -1,17 +1,26 @@
-"""What the rules make of approved work: billing transactions, and holds with their reasons."""
+"""Billing runs, and what one makes: parts billed, parts held with their reason, documents,
+journals."""
 
 from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
 from canonical.base import Noun
-from canonical.ids import ContractId, EngagementId, TransactionId, WorkItemId
+from canonical.ids import EngagementId
+from canonical.invoice import Invoice
 from canonical.money import Money
 from canonical.periods import Period
+
+
+class RunKind(StrEnum):
+    CUTOFF = "cutoff"
+    """Everything that is ready by the cut-off."""
+    RETENTION_RELEASE = "retention_release"
+    """What the client kept back, and nothing else."""
 
 
 class BillingRun(Noun):
@@ -23,57 +32,64 @@ class BillingRun(Noun):
     cutoff: AwareDatetime
     """What was approved at or before this instant is taken."""
     run: int = Field(ge=1)
+    kind: RunKind = RunKind.CUTOFF
 
 
-class BillingTransaction(Noun):
-    """A part of a work item, priced. Immutable; a correction is another transaction that credits
-    it."""
+class BilledPart(Noun):
+    """A part of an entry, or a fee, that a run bills."""
 
-    id: TransactionId
-    item_id: WorkItemId
-    item_version: int
-    engagement_id: EngagementId
-    contract_id: ContractId
-    contract_version: int
+    entry: str
+    """`<source>/<kind>/<id>` of an entry, `<contract line>/<key>` of a fee."""
+    kind: str
     line_id: str
-    run: int
-    portion: int = 1
-    kind: Literal["time", "expense"]
-    source: str
-    external_id: str
     work_date: date
-    person: str
-    person_name: str = ""
-    role: str = ""
-    task: str = ""
-    description: str = ""
+    description: str
     quantity: Decimal
-    """In the entry's own unit; negative on a credit."""
     rate: Decimal
-    """Price of one unit in the contract's currency, before rounding."""
     rate_basis: str
-    """Which row or policy set the rate, e.g. `rates#2` or `cost 120.00 EUR + 5 %`."""
     amount: Money
-    """quantity x rate, rounded once."""
-    tax_code: str
-    currency_basis: str
-    """How the amount got its currency, e.g. `contract currency EUR`."""
-    approved_by: str
-    approved_at: AwareDatetime
-    credits: TransactionId | None = None
+    """Before discounts."""
+    net: Money
+    invoice: str
 
 
-class Hold(Noun):
+class HeldPart(Noun):
     """A part of approved work that is not billed now, and why."""
 
-    item_id: WorkItemId
+    entry: str
     quantity: Decimal
+    """In the entry's own quantity."""
     reason: str
-    detail: str
+    cap_id: str = ""
+    is_fee: bool = False
+    """A fee of the contract itself, and no entry."""
+    amount: Money | None = None
+    """Its price, where it has one."""
 
 
-class RunOutcome(Noun):
-    """What one rule makes of the items of one contract line."""
+class JournalSide(Noun):
+    account: str
+    """The entity's own number."""
+    amount: Decimal
+    """In the functional currency; debits are positive."""
 
-    transactions: tuple[BillingTransaction, ...] = ()
-    holds: tuple[Hold, ...] = ()
+
+class JournalShown(Noun):
+    """A journal as people read it."""
+
+    legal_entity: str
+    on: date
+    event: str
+    currency: str
+    sides: tuple[JournalSide, ...]
+
+
+class BillingPreview(Noun):
+    """What a billing run would do now, without doing it."""
+
+    run: BillingRun
+    billed: tuple[BilledPart, ...]
+    held: tuple[HeldPart, ...]
+    invoices: tuple[Invoice, ...]
+    journals: tuple[JournalShown, ...]
+    """Revenue that the run brings up to date; the invoice's own journal is posted with it."""

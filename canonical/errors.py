@@ -96,6 +96,21 @@ class SetupInvalid(DomainError):
     remedy = "Correct the landscape, run `c2c landscape check`, then retry."
 
 
+class LedgerDrift(DomainError):
+    """A contract's past does not come out of its rows as it was kept: a rule, a tax or a row was
+    changed for days that are booked. Nothing more is posted for it until that is mended."""
+
+    owner = Role.INTEGRATION_SUPPORT
+    remedy = (
+        "Find what was changed for the past (the entity's taxes in the landscape, a release of the "
+        "rules) and give it an effective date instead; then retry the step."
+    )
+
+    def __init__(self, contract: str, difference: str) -> None:
+        self.contract = contract
+        super().__init__(f"the ledger of contract {contract} cannot be proven: {difference}")
+
+
 class ChangeNotAllowed(DomainError):
     """A write from a system that does not own the field."""
 

@@ -3,6 +3,8 @@ edge."""
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, TypeAdapter
@@ -10,6 +12,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 from canonical.base import Fact, Noun
 from canonical.ids import ExternalRef
 from canonical.periods import Period
+from canonical.terms.policies import ExchangeRate
 from canonical.work import Expense, SourceTotals, TimeEntry
 
 ITEMS_PER_EVENT_MAX = 1_000
@@ -94,6 +97,50 @@ class PaymentReceived(_Event):
     payment: ExternalRef
 
 
+class MilestoneAchieved(_Event):
+    """The client accepted a milestone, with the evidence of it."""
+
+    type: Literal["milestone.achieved"] = "milestone.achieved"
+    project: ExternalRef
+    milestone: str = Field(min_length=1, max_length=120)
+    accepted_by: str = Field(min_length=1, max_length=200)
+    accepted_on: date
+    document_hash: str = Field(min_length=1, max_length=200)
+    """Of the signed document, so that the evidence cannot be swapped."""
+
+
+class ProgressReported(_Event):
+    """Cost or hours to date of a fixed-fee line, and the estimate at completion."""
+
+    type: Literal["progress.reported"] = "progress.reported"
+    project: ExternalRef
+    line: str = Field(default="", max_length=120)
+    """Empty: the contract's only fixed-fee line."""
+    as_of: date
+    to_date: Decimal = Field(ge=0)
+    estimate: Decimal = Field(gt=0)
+
+
+class RetentionReleased(_Event):
+    """The condition is met on which the client pays what it kept back."""
+
+    type: Literal["retention.released"] = "retention.released"
+    project: ExternalRef
+    condition: str = Field(min_length=1, max_length=500)
+    milestones: tuple[str, ...] = Field(default=(), max_length=500)
+    """Empty: all that is retained."""
+
+
+class ExchangeRatesPublished(_Event):
+    """Units of the second currency for one of the first, e.g. `USD/EUR: 0.9132`."""
+
+    type: Literal["exchange_rates.published"] = "exchange_rates.published"
+    rate_on: date
+    rates: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}/[A-Z]{3}$")], ExchangeRate] = Field(
+        min_length=1, max_length=1_000
+    )
+
+
 Event = Annotated[
     DealClosed
     | TimeApproved
@@ -103,6 +150,10 @@ Event = Annotated[
     | SourceCompleted
     | BillingCutoff
     | PeriodLocked
+    | MilestoneAchieved
+    | ProgressReported
+    | RetentionReleased
+    | ExchangeRatesPublished
     | PaymentReceived,
     Field(discriminator="type"),
 ]
@@ -118,5 +169,5 @@ class News(Noun):
     period: str = ""
     cutoff: AwareDatetime | None = None
     run: int = 0
-    """For `billing.cutoff`: the number of the run that the store opened for it."""
+    """For `billing.cutoff` and `retention.released`: the number of the run that was opened."""
     subject: str = ""

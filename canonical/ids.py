@@ -75,11 +75,9 @@ def work_item_id(source: str, kind: str, external_id: str) -> WorkItemId:
     return WorkItemId(derive("work_item", source, kind, external_id))
 
 
-def transaction_id(
-    item: WorkItemId, version: int, portion: int, period: str, run: int
-) -> TransactionId:
-    """Runs are numbered per period, so the period is part of the key."""
-    return TransactionId(derive("billing_transaction", item, version, portion, period, run))
+def transaction_id(contract: ContractId, row: str) -> TransactionId:
+    """`row` names it within the contract: its document's key and its place there."""
+    return TransactionId(derive("billing_transaction", contract, row))
 
 
 def invoice_id(

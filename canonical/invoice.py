@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from canonical.base import Noun
 from canonical.contract import TaxMode
 from canonical.errors import RuleViolation
-from canonical.ids import ClientId, EngagementId, ExternalRef, InvoiceId, TransactionId
+from canonical.ids import ClientId, ContractId, EngagementId, ExternalRef, InvoiceId, TransactionId
 from canonical.money import Currency, Money, total
 from canonical.periods import Period
 
@@ -32,6 +32,11 @@ class InvoiceState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class InvoiceType(StrEnum):
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
 class TaxCategory(StrEnum):
     """UNCL 5305, as EN 16931 uses it."""
 
@@ -49,7 +54,7 @@ class InvoiceLine(Noun):
 
     line_no: int = Field(ge=1)
     kind: str
-    """`time` or `expense`: the ERP mapping chooses product and account by it."""
+    """`time`, `expense`, `milestone` ...: the ERP mapping chooses product and account by it."""
     description: str = Field(max_length=DESCRIPTION_CHARACTERS_MAX)
     net: Money
     tax_code: str
@@ -67,6 +72,8 @@ class TaxRow(Noun):
     """As a fraction: 0.19 for 19 %."""
     base: Money
     amount: Money
+    reason: str = ""
+    """Why there is no tax, as the document must say it."""
 
 
 class Invoice(Noun):
@@ -75,7 +82,9 @@ class Invoice(Noun):
     id: InvoiceId
     key: str
     """The business key that the ERP document carries as its reference."""
+    type: InvoiceType = InvoiceType.INVOICE
     engagement_id: EngagementId
+    contract_id: ContractId
     legal_entity: str
     bill_to: ClientId
     project_code: str
@@ -88,8 +97,13 @@ class Invoice(Noun):
     purchase_order: str = ""
     net_days: int
     tax_mode: TaxMode = TaxMode.PER_RATE_TOTAL
+    tax_inclusive: bool = False
+    """The prices hold the tax: the gross is fixed."""
+    credits: InvoiceId | None = None
     lines: tuple[InvoiceLine, ...]
     taxes: tuple[TaxRow, ...]
+    discount: Money
+    """What the lines' nets have less than their prices."""
     net: Money
     tax: Money
     gross: Money

@@ -1,24 +1,150 @@
-"""Invoicing: billing transactions gathered into lines by the contract's policy, with taxes and
-totals."""
+"""Invoicing: a document of the engine as the invoice that people and the ERP get."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
 
-from canonical.billing import BillingRun, BillingTransaction
+from canonical.billing import BillingRun
 from canonical.contract import ContractVersion, InvoiceGrouping
-from canonical.ids import invoice_id
-from canonical.invoice import DESCRIPTION_CHARACTERS_MAX, LINES_MAX, Invoice, InvoiceLine
-from canonical.landscape import LegalEntity
-from canonical.money import Money, total
-from canonical.taxation import tax_rows
-
-GroupKey = tuple[str, str, str, str]
+from canonical.engine.rows import Document, DocumentLine, Transaction, TransactionKind
+from canonical.ids import ClientId, ContractId, InvoiceId, invoice_id, transaction_id
+from canonical.invoice import (
+    DESCRIPTION_CHARACTERS_MAX,
+    Invoice,
+    InvoiceLine,
+    InvoiceType,
+    TaxRow,
+)
+from canonical.money import Money
 
 _DETAIL_CHARACTERS = 200
 """Room in a description for hours, rate, currency and dates."""
+
+
+class EntryWords(NamedTuple):
+    """What an invoice says of an entry, in the words of the system that recorded it."""
+
+    item_id: str
+    version: int
+    """Our revision of the item."""
+    source: str
+    external_id: str
+    person: str = ""
+    person_name: str = ""
+    role: str = ""
+    task: str = ""
+    description: str = ""
+    approved_by: str = ""
+    approved_at: datetime | None = None
+
+
+Words = Mapping[str, EntryWords]
+NOTHING = EntryWords("", 0, "", "")
+
+
+def invoice_of(
+    document: Document,
+    rows: Mapping[str, Transaction],
+    run: BillingRun,
+    version: ContractVersion,
+    project_code: str,
+    words: Words,
+    *,
+    sequence: int = 1,
+    credits: InvoiceId | None = None,
+) -> Invoice:
+    """The invoice of a document; `rows` holds its transactions by id, `words` says who did what."""
+    currency = document.currency
+    return Invoice(
+        id=invoice_id(
+            ClientId(document.customer), run.engagement_id, run.period, run.run, sequence
+        ),
+        key=document.id,
+        type=InvoiceType(document.type.value),
+        engagement_id=run.engagement_id,
+        contract_id=ContractId(document.contract),
+        legal_entity=document.entity,
+        bill_to=ClientId(document.customer),
+        project_code=project_code,
+        currency=currency,
+        period=run.period,
+        run=run.run,
+        sequence=sequence,
+        service_from=document.service_from,
+        service_to=document.service_to,
+        purchase_order=version.purchase_order,
+        net_days=version.net_days,
+        tax_mode=document.tax_mode,
+        tax_inclusive=document.tax_inclusive,
+        credits=credits,
+        lines=tuple(
+            _line(line, [rows[each] for each in line.transactions], currency, version, words)
+            for line in document.lines
+        ),
+        taxes=_tax_rows(document),
+        discount=Money(amount=document.discount, currency=currency),
+        net=Money(amount=document.net, currency=currency),
+        tax=Money(amount=document.tax, currency=currency),
+        gross=Money(amount=document.gross, currency=currency),
+        paid=Money.zero(currency),
+    )
+
+
+def _tax_rows(document: Document) -> tuple[TaxRow, ...]:
+    return tuple(
+        TaxRow(
+            tax_code=row.key.code,
+            category=row.key.category,
+            rate=row.key.rate,
+            base=Money(amount=row.base, currency=document.currency),
+            amount=Money(amount=row.amount, currency=document.currency),
+            reason=row.key.reason,
+        )
+        for row in document.taxes
+    )
+
+
+def _line(
+    line: DocumentLine,
+    members: Sequence[Transaction],
+    currency: str,
+    version: ContractVersion,
+    words: Words,
+) -> InvoiceLine:
+    return InvoiceLine(
+        line_no=line.line_no,
+        kind=members[0].kind.value,
+        description=_describe(line, members, currency, version.grouping, words),
+        net=Money(amount=line.net, currency=currency),
+        tax_code=line.tax_code,
+        quantity=line.quantity,
+        transaction_ids=tuple(
+            transaction_id(ContractId(each.contract), each.id) for each in members
+        ),
+    )
+
+
+def _describe(
+    line: DocumentLine,
+    members: Sequence[Transaction],
+    currency: str,
+    grouping: InvoiceGrouping,
+    words: Words,
+) -> str:
+    first = members[0]
+    if first.kind is TransactionKind.TIME:
+        hours, rate = line.quantity.normalize(), first.rate.normalize()
+        rated = f"{hours:f} h at {rate:f} {first.rate_currency}"
+        premium = f" ({first.rate_basis.rpartition(' ')[2]})" if " x" in first.rate_basis else ""
+        return f"{_label(members, grouping, words)}, {rated}{premium}, {_span(members)}"
+    if first.kind is TransactionKind.EXPENSE:
+        return f"Expenses: {_label(members, grouping, words) or 'other'}, {_span(members)}"
+    if first.kind is TransactionKind.DISBURSEMENT:
+        return f"Disbursements: {_label(members, grouping, words) or 'other'}, {_span(members)}"
+    return _cut(first.description or first.source)
+
 
 _COARSER: dict[InvoiceGrouping, InvoiceGrouping | None] = {
     InvoiceGrouping.ENTRY: InvoiceGrouping.DAY,
@@ -28,115 +154,35 @@ _COARSER: dict[InvoiceGrouping, InvoiceGrouping | None] = {
     InvoiceGrouping.ROLE: None,
 }
 
-_LABEL: dict[InvoiceGrouping, Callable[[BillingTransaction], str]] = {
-    InvoiceGrouping.ENTRY: lambda t: f"{t.work_date} {t.person_name or t.person} {t.external_id}",
-    InvoiceGrouping.DAY: lambda t: f"{t.work_date}",
-    InvoiceGrouping.TASK: lambda t: t.task or t.role,
-    InvoiceGrouping.PERSON: lambda t: t.person_name or t.person,
-    InvoiceGrouping.ROLE: lambda t: t.role or t.task,
+Label = Callable[[Transaction, EntryWords], str]
+_LABEL: dict[InvoiceGrouping, Label] = {
+    InvoiceGrouping.ENTRY: lambda row, said: (
+        f"{row.work_date} {said.person_name or said.person} {said.external_id}"
+    ),
+    InvoiceGrouping.DAY: lambda row, said: f"{row.work_date}",
+    InvoiceGrouping.TASK: lambda row, said: said.task or said.role or row.description,
+    InvoiceGrouping.PERSON: lambda row, said: said.person_name or said.person,
+    InvoiceGrouping.ROLE: lambda row, said: said.role or said.task or row.description,
 }
 
 
-def build_invoice(
-    run: BillingRun,
-    version: ContractVersion,
-    entity: LegalEntity,
-    project_code: str,
-    transactions: Sequence[BillingTransaction],
-    *,
-    sequence: int = 1,
-) -> Invoice:
-    """The draft of one invoice from the transactions of a run; they must not be empty."""
-    lines = invoice_lines(transactions, version.grouping)
-    service_from = min(transaction.work_date for transaction in transactions)
-    service_to = max(transaction.work_date for transaction in transactions)
-    rows = tax_rows(entity, lines, service_to, version.tax_mode)
-    net = total((line.net for line in lines), version.currency)
-    tax = total((row.amount for row in rows), version.currency)
-    return Invoice(
-        id=invoice_id(version.bill_to, run.engagement_id, run.period, run.run, sequence),
-        key=f"{project_code}-{run.period}-{run.run}-{sequence}",
-        engagement_id=run.engagement_id,
-        legal_entity=entity.code,
-        bill_to=version.bill_to,
-        project_code=project_code,
-        currency=version.currency,
-        period=run.period,
-        run=run.run,
-        sequence=sequence,
-        service_from=service_from,
-        service_to=service_to,
-        purchase_order=version.purchase_order,
-        net_days=version.net_days,
-        tax_mode=version.tax_mode,
-        lines=lines,
-        taxes=rows,
-        net=net,
-        tax=tax,
-        gross=net + tax,
-        paid=Money.zero(version.currency),
-    )
+def _label(members: Sequence[Transaction], grouping: InvoiceGrouping, words: Words) -> str:
+    """What the members have in common, by the contract's grouping or a coarser one."""
+    wanted: InvoiceGrouping | None = grouping
+    while wanted is not None:
+        labels = {_LABEL[wanted](each, words.get(each.source, NOTHING)) for each in members}
+        if len(labels) == 1:
+            return _cut(labels.pop())
+        wanted = _COARSER[wanted]
+    return _cut(members[0].description)
 
 
-def invoice_lines(
-    transactions: Sequence[BillingTransaction], grouping: InvoiceGrouping, limit: int = LINES_MAX
-) -> tuple[InvoiceLine, ...]:
-    """Lines whose net is the sum of their transactions' rounded amounts; coarser when over the
-    limit.
-
-    Rate and tax code always separate lines, so that each line can be explained by one rate.
-    """
-    groups = _groups(transactions, grouping)
-    while len(groups) > limit and (coarser := _COARSER[grouping]) is not None:
-        grouping = coarser
-        groups = _groups(transactions, grouping)
-    return tuple(
-        _line(number, key, members)
-        for number, (key, members) in enumerate(sorted(groups.items()), start=1)
-    )
-
-
-def _groups(
-    transactions: Sequence[BillingTransaction], grouping: InvoiceGrouping
-) -> dict[GroupKey, list[BillingTransaction]]:
-    groups: dict[GroupKey, list[BillingTransaction]] = {}
-    for transaction in transactions:
-        label = _LABEL[grouping](transaction)
-        rate = f"{transaction.rate:.4f}" if transaction.kind == "time" else ""
-        kind_first = "1" if transaction.kind == "time" else "2"
-        key = (kind_first, label, rate, transaction.tax_code)
-        groups.setdefault(key, []).append(transaction)
-    return groups
-
-
-def _line(number: int, key: GroupKey, members: list[BillingTransaction]) -> InvoiceLine:
-    currency = members[0].amount.currency
-    return InvoiceLine(
-        line_no=number,
-        kind=members[0].kind,
-        description=_describe(key, members),
-        net=total((member.amount for member in members), currency),
-        tax_code=members[0].tax_code,
-        quantity=sum((member.quantity for member in members), Decimal(0)),
-        transaction_ids=tuple(member.id for member in members),
-    )
-
-
-def _describe(key: GroupKey, members: list[BillingTransaction]) -> str:
-    first, last = _span(members)
-    span = f"{first}" if first == last else f"{first} to {last}"
-    if members[0].kind == "expense":
-        return f"Expenses: {_label(key) or 'other'}, {span}"
-    hours = sum((member.quantity for member in members), Decimal(0)).normalize()
-    rate = members[0].rate.normalize()
-    return f"{_label(key)}, {hours:f} h at {rate:f} {members[0].amount.currency}, {span}"
-
-
-def _label(key: GroupKey) -> str:
+def _cut(label: str) -> str:
     """A task's name has no limit, a line's description has."""
-    return key[1][: DESCRIPTION_CHARACTERS_MAX - _DETAIL_CHARACTERS]
+    return label[: DESCRIPTION_CHARACTERS_MAX - _DETAIL_CHARACTERS]
 
 
-def _span(members: list[BillingTransaction]) -> tuple[date, date]:
-    days = [member.work_date for member in members]
-    return min(days), max(days)
+def _span(members: Sequence[Transaction]) -> str:
+    days: list[date] = [member.work_date for member in members]
+    first, last = min(days), max(days)
+    return f"{first}" if first == last else f"{first} to {last}"

@@ -6,7 +6,7 @@ transaction of the change that causes them. Every method may be repeated with th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 from typing import Literal, Protocol
 
@@ -14,18 +14,18 @@ from pydantic import AwareDatetime
 
 from canonical.agreement import Agreement
 from canonical.base import Noun
-from canonical.billing import BillingRun, BillingTransaction, RunOutcome
+from canonical.billing import BillingPreview, BillingRun
 from canonical.case import Case
 from canonical.client import Client
 from canonical.contract import ContractVersion
 from canonical.deal import Deal, DealAccount
 from canonical.events import Event, News
-from canonical.ids import CaseId, ClientId, EngagementId, ExternalRef, InvoiceId, WorkItemId
+from canonical.ids import CaseId, ClientId, ContractId, EngagementId, ExternalRef, InvoiceId
 from canonical.invoice import BackupRow, Invoice, InvoiceState, PostedInvoice
 from canonical.money import Money
 from canonical.payment import BillingStage, BillingStatus, PaymentSeen
+from canonical.periods import Period
 from canonical.project import ProjectPlan
-from canonical.rules.context import RatedItem
 from canonical.transitions import EngagementStage, PostingState
 from canonical.validation import KnownClient, ValidationReport
 from canonical.work import SourceTotals, WorkItem
@@ -147,15 +147,6 @@ class WorkRecords(Protocol):
         ...
 
 
-class ChunkBilled(Noun):
-    """One chunk of a billing run."""
-
-    items: int
-    transactions: int
-    held: int
-    last_item: WorkItemId | None
-
-
 class RunSummary(Noun):
     """What a billing run made."""
 
@@ -167,33 +158,46 @@ class RunSummary(Noun):
 
 
 class BillingRecords(Protocol):
-    """Billing runs: approved items to transactions to invoices."""
+    """Billing runs: what is approved and due becomes transactions, journals and draft invoices."""
 
     async def contract_versions(self, engagement: EngagementId) -> tuple[ContractVersion, ...]: ...
 
-    async def bill_chunk(
-        self,
-        run: BillingRun,
-        after: WorkItemId | None,
-        limit: int,
-        go_live: date,
-        price: Callable[[Sequence[RatedItem]], RunOutcome],
-    ) -> ChunkBilled:
-        """Under the engagement's row lock: take up to `limit` unbilled approved items (id order,
-        after
-        `after`) with work dates from `go_live` to the period's end, approved by the cut-off,
-        `price`
-        them and store transactions and holds. Errors of `price` pass through; nothing is stored."""
+    async def bill(self, run: BillingRun, now: AwareDatetime) -> RunSummary:
+        """Under the locks of the contract's books: hear what is new, run the engine, and store
+        transactions, holds, drafts and journals, all or nothing. A run that was billed answers
+        again and adds nothing. Raises RuleViolation (naming contract line, date, entry) for what
+        no rule allows: nothing is then stored."""
         ...
 
-    def run_transactions(self, run: BillingRun) -> AsyncIterator[Sequence[BillingTransaction]]: ...
-
-    async def save_invoices(self, run: BillingRun, invoices: Sequence[Invoice]) -> None:
-        """Store drafts with their lines and link the transactions to them; those that exist
-        stay."""
+    async def preview(self, run: BillingRun, now: AwareDatetime) -> BillingPreview:
+        """What `bill` would make now; nothing is stored."""
         ...
 
-    async def finish_run(self, run: BillingRun) -> RunSummary: ...
+
+class BookRecords(Protocol):
+    """The books of contracts after billing."""
+
+    async def post_invoice(self, invoice: InvoiceId) -> None:
+        """Post an invoice that the ERP posted in our ledger too, on its date there and with the tax
+        of who owns it; repeated, nothing. Raises RuleViolation before the ERP posted it."""
+        ...
+
+    async def book_payments(self, invoice: InvoiceId, now: AwareDatetime) -> None:
+        """Book what was received on the invoice's contract and is not in the ledger yet."""
+        ...
+
+    async def contracts_to_close(
+        self, legal_entity: str, period: Period, after: str, limit: int
+    ) -> Sequence[ContractId]:
+        """Contracts that the entity bills and that had begun by the period, by id, after `after`
+        (empty: from the first)."""
+        ...
+
+    async def close_revenue(self, contract: ContractId, period: Period, now: AwareDatetime) -> bool:
+        """Recognise what a contract earned by the end of a period, by use, progress and time, and
+        what was approved since; True when anything was posted. Raises RuleViolation for a period
+        that is locked."""
+        ...
 
 
 class Posting(Noun):

@@ -8,7 +8,7 @@ from typing import get_args
 from pydantic import BaseModel, JsonValue
 
 from canonical.agreement import Agreement
-from canonical.billing import BillingRun, BillingTransaction, Hold
+from canonical.billing import BillingPreview, BillingRun
 from canonical.case import Case
 from canonical.client import Client
 from canonical.contract import ContractVersion
@@ -23,15 +23,14 @@ from canonical.work import WORK_ITEM, Expense, TimeEntry
 
 NOUNS: Mapping[str, type[BaseModel]] = {
     "agreement": Agreement,
+    "billing-preview": BillingPreview,
     "billing-run": BillingRun,
     "billing-status": BillingStatus,
-    "billing-transaction": BillingTransaction,
     "case": Case,
     "client": Client,
     "contract-version": ContractVersion,
     "deal": Deal,
     "expense": Expense,
-    "hold": Hold,
     "invoice": Invoice,
     "landscape": Landscape,
     "payment": PaymentSeen,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from itertools import groupby
 
 from canonical.client import Client
-from canonical.contract import TaxMode
 from canonical.errors import RuleViolation, SetupInvalid
-from canonical.invoice import InvoiceLine, TaxRow
+from canonical.invoice import TaxRow
 from canonical.landscape import LegalEntity, TaxRule
-from canonical.money import Money, total
+from canonical.money import Money
 
 _EU = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
 EU_VAT_AREA = frozenset(_EU.split())
@@ -54,34 +52,6 @@ def tax_rule_on(entity: LegalEntity, code: str, day: date) -> TaxRule:
     return max(rules, key=lambda rule: rule.effective_from)
 
 
-def tax_rows(
-    entity: LegalEntity, lines: Sequence[InvoiceLine], tax_point: date, mode: TaxMode
-) -> tuple[TaxRow, ...]:
-    """One row per tax code, exclusive of tax (accounting rules, convention 3)."""
-    by_code = sorted(lines, key=lambda line: line.tax_code)
-    return tuple(
-        _tax_row(tax_rule_on(entity, code, tax_point), [line.net for line in group], mode)
-        for code, group in groupby(by_code, key=lambda line: line.tax_code)
-    )
-
-
-def _tax_row(rule: TaxRule, nets: list[Money], mode: TaxMode) -> TaxRow:
-    currency = nets[0].currency
-    base = total(nets, currency)
-    parts = [base] if mode is TaxMode.PER_RATE_TOTAL else nets
-    return TaxRow(
-        tax_code=rule.code,
-        category=rule.category,
-        rate=rule.rate,
-        base=base,
-        amount=total((_tax_on(part, rule.rate) for part in parts), currency),
-    )
-
-
-def _tax_on(base: Money, rate: Decimal) -> Money:
-    return Money.rounded(base.amount * rate, base.currency)
-
-
 def check_against(ours: Money, theirs: Money, lines: int, what: str) -> None:
     """The owner's figure is booked; ours checks it within 0.01 x lines (convention 13).
 
@@ -94,7 +64,6 @@ def check_against(ours: Money, theirs: Money, lines: int, what: str) -> None:
         )
 
 
-def legal_texts(entity: LegalEntity, rows: Iterable[TaxRow], tax_point: date) -> tuple[str, ...]:
+def legal_texts(rows: Iterable[TaxRow]) -> tuple[str, ...]:
     """The sentences that a document with these tax rows must carry, each once."""
-    rules = (tax_rule_on(entity, row.tax_code, tax_point) for row in rows)
-    return tuple(dict.fromkeys(rule.legal_text for rule in rules if rule.legal_text))
+    return tuple(dict.fromkeys(row.reason for row in rows if row.reason))

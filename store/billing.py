@@ -1,36 +1,44 @@
-"""Billing runs: approved items are locked, priced and stored as transactions; then invoiced."""
+"""Billing runs: the books hear what is new, the engine bills what is ready, drafts are stored."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from canonical.billing import BillingRun, BillingTransaction, RunOutcome
+from canonical.billing import BillingPreview, BillingRun, HeldPart, RunKind
 from canonical.contract import ContractVersion
+from canonical.engine.story import Cutoff, Event, RetentionRelease
 from canonical.errors import RuleViolation
-from canonical.ids import EngagementId, InvoiceId, TransactionId, WorkItemId
+from canonical.events import EVENT, RetentionReleased
+from canonical.ids import EngagementId, InvoiceId
 from canonical.invoice import Invoice
+from canonical.invoicing import EntryWords
 from canonical.money import Money
-from canonical.records import ChunkBilled, RunSummary
-from canonical.rules.context import RatedItem
-from store import candidates, drafts
+from canonical.periods import last_day
+from canonical.records import RunSummary
+from store.books.drafts import invoices_of, keep_invoices, project_code
+from store.books.groups import contract_of, read_group
+from store.books.hearing import early_work
+from store.books.keeping import item_of, keep_transactions, words_of
+from store.books.ledger import Decision, Ledger, Page
+from store.books.showing import held_parts, preview_of
 from store.engine import transaction
-from store.outcomes import store_outcome
-from store.tables import billing_run, billing_transaction, contract_version
+from store.tables import billing_run, business_event, contract_version, hold
 
-TRANSACTIONS_PER_PAGE: Final = 2_000
+ZERO: Final = Decimal(0)
 
 
 class BillingStore:
     """Implements `canonical.records.BillingRecords`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, ledger: Ledger) -> None:
+        self._engine, self._ledger = engine, ledger
 
     async def contract_versions(self, engagement_id: EngagementId) -> tuple[ContractVersion, ...]:
         """In the order of their numbers."""
@@ -42,101 +50,146 @@ class BillingStore:
             )
             return tuple(ContractVersion.model_validate(body) for body in found)
 
-    async def bill_chunk(
-        self,
-        run: BillingRun,
-        after: WorkItemId | None,
-        limit: int,
-        go_live: date,
-        price: Callable[[Sequence[RatedItem]], RunOutcome],
-    ) -> ChunkBilled:
-        """See the port. `items` counts what was found, so fewer than `limit` means the end; an item
-        that a recall takes away at this moment is found and not priced. A run that has its invoices
-        finds nothing: what arrives after them belongs to the next run."""
+    async def bill(self, run: BillingRun, now: datetime) -> RunSummary:
+        """See the port."""
         async with transaction(self._engine) as connection:
-            await candidates.lock_engagement(connection, run.engagement_id)
-            await _open(connection, run)
-            if await _is_settled(connection, run):
-                return ChunkBilled(items=0, transactions=0, held=0, last_item=None)
-            found = await candidates.find(connection, run, after, limit, go_live)
-            rated = await candidates.lock(connection, run, found, go_live)
-            outcome = price(rated) if rated else RunOutcome()
-            await store_outcome(connection, run, outcome)
-        return ChunkBilled(
-            items=len(found),
-            transactions=len(outcome.transactions),
-            held=len(outcome.holds),
-            last_item=WorkItemId(found[-1]) if found else None,
-        )
-
-    async def run_transactions(
-        self, run: BillingRun
-    ) -> AsyncIterator[Sequence[BillingTransaction]]:
-        """Pages in the order of their ids; each page is a short transaction of its own."""
-        after: TransactionId | None = None
-        while True:
-            page = await self._page(run, after)
-            if page:
-                yield page
-            if len(page) < TRANSACTIONS_PER_PAGE:
-                return
-            after = page[-1].id
-
-    async def save_invoices(self, run: BillingRun, invoices: Sequence[Invoice]) -> None:
-        """See the port; raises RuleViolation when a line is not the sum of its transactions."""
-        async with transaction(self._engine) as connection:
-            await candidates.lock_engagement(connection, run.engagement_id)
-            for invoice in invoices:
-                await drafts.save(connection, run, invoice)
-
-    async def finish_run(self, run: BillingRun) -> RunSummary:
-        """Raises RuleViolation while a transaction of the run is on no invoice."""
-        async with transaction(self._engine) as connection:
-            await candidates.lock_engagement(connection, run.engagement_id)
+            page = await self._tell(connection, run, now)
+            if page is not None:
+                await _keep(connection, run, page)
             summary = await _summary(connection, run)
             await connection.execute(text(_FINISH), _key(run))
+        self._ledger.shelve(page)
         return summary
 
-    async def _page(
-        self, run: BillingRun, after: TransactionId | None
-    ) -> tuple[BillingTransaction, ...]:
-        columns = billing_transaction.c
-        query = (
-            select(billing_transaction)
-            .where(
-                columns.engagement_id == run.engagement_id,
-                columns.period == run.period,
-                columns.run == run.run,
-            )
-            .order_by(columns.id)
-            .limit(TRANSACTIONS_PER_PAGE)
-        )
+    async def preview(self, run: BillingRun, now: datetime) -> BillingPreview:
+        """See the port: everything is done and then undone by the rollback."""
         async with transaction(self._engine) as connection:
-            found = await connection.execute(
-                query if after is None else query.where(columns.id > after)
+            page = await self._tell(connection, run, now)
+            if page is None:
+                raise RuleViolation(
+                    f"run {run.run} of {run.period} for {run.engagement_id} was billed already"
+                )
+            words = await words_of(connection, page.books, page.made.transactions)
+            invoices = await _invoices(connection, run, page, words)
+            held = [*held_parts(page), *await _early(connection, run, page)]
+            shown = preview_of(run, page, invoices, held)
+            await connection.rollback()
+        return shown
+
+    async def _tell(
+        self, connection: AsyncConnection, run: BillingRun, now: datetime
+    ) -> Page | None:
+        contract = await contract_of(connection, run.engagement_id)
+        await _open(connection, run)
+        versions = (await read_group(connection, contract)).own
+        code = await project_code(connection, run.engagement_id)
+        prefix = f"{code}-{run.period}-{run.run}"
+        local = self._ledger.local(now, versions[-1])
+        event = await _release(connection, run, local, prefix)
+        if event is None:
+            cutoff = Cutoff(
+                through=last_day(run.period),
+                approved_through=self._ledger.local(run.cutoff, versions[-1]),
+                contracts=(contract,),
+                prefix=prefix,
+                draft=True,
             )
-            return tuple(_as_transaction(row) for row in found.mappings())
+            event = Event(on=local, cutoff=cutoff)
+        key = f"run/{run.engagement_id}/{run.period}/{run.run}"
+        hears = run.kind is RunKind.CUTOFF
+        return await self._ledger.tell(connection, Decision(contract, key, now, event, hears))
 
 
-_NOT_OF_THE_MODEL: Final = frozenset({"currency", "period", "recorded_at"})
+async def _release(
+    connection: AsyncConnection, run: BillingRun, on: datetime, prefix: str
+) -> Event | None:
+    """The release of retentions that a run is for, if it is for one."""
+    if run.kind is not RunKind.RETENTION_RELEASE:
+        return None
+    body = await connection.scalar(
+        select(business_event.c.body)
+        .join(billing_run, billing_run.c.event_id == business_event.c.id)
+        .where(
+            billing_run.c.engagement_id == run.engagement_id,
+            billing_run.c.period == run.period,
+            billing_run.c.run == run.run,
+        )
+    )
+    released = EVENT.validate_python(body)
+    if not isinstance(released, RetentionReleased):
+        raise AssertionError(f"run {run.run} of {run.period} releases no retention")
+    return Event(
+        on=on,
+        release_retention=RetentionRelease(
+            condition=released.condition,
+            milestones=released.milestones,
+            invoice=f"{prefix}-1",
+            draft=True,
+        ),
+    )
+
+
+async def _keep(connection: AsyncConnection, run: BillingRun, page: Page) -> None:
+    words = await words_of(connection, page.books, page.made.transactions)
+    await keep_transactions(connection, page.chapter, run, page.made.transactions, words)
+    invoices = await _invoices(connection, run, page, words)
+    posted = {document.id for document in page.made.posted}
+    drafts = [(each, each.key in posted) for each in invoices]
+    await keep_invoices(connection, page.chapter, drafts)
+    held = [*held_parts(page), *await _early(connection, run, page)]
+    await _keep_holds(connection, run, held)
+
+
+async def _invoices(
+    connection: AsyncConnection, run: BillingRun, page: Page, words: Mapping[str, EntryWords]
+) -> list[Invoice]:
+    version = page.books.contracts[page.group.contract].terms.at(page.told_on.date())
+    return await invoices_of(
+        connection, page.made.documents, page.books.transactions, run, version, words
+    )
+
+
+async def _early(connection: AsyncConnection, run: BillingRun, page: Page) -> Sequence[HeldPart]:
+    if run.kind is not RunKind.CUTOFF:
+        return ()
+    return await early_work(connection, page.group.own, last_day(run.period))
+
+
+async def _keep_holds(
+    connection: AsyncConnection, run: BillingRun, held: Sequence[HeldPart]
+) -> None:
+    """One row per entry and reason: portions of an entry that wait for the same thing are one."""
+    groups: dict[tuple[str, str], list[HeldPart]] = {}
+    for each in held:
+        if not each.is_fee:
+            reason = f"{each.reason} {each.cap_id}".rstrip()
+            groups.setdefault((each.entry, reason), []).append(each)
+    rows = [
+        {
+            "item_id": item_of(entry),
+            "engagement_id": run.engagement_id,
+            "period": run.period,
+            "run": run.run,
+            "reason": reason,
+            "quantity": sum((each.quantity for each in parts), ZERO),
+            "amount": sum((each.amount.amount for each in parts if each.amount), ZERO),
+            "currency": next((each.amount.currency for each in parts if each.amount), ""),
+        }
+        for (entry, reason), parts in groups.items()
+    ]
+    if rows:
+        await connection.execute(insert(hold), rows)
+
 
 _FINISH: Final = """
 UPDATE billing_run SET state = 'finished', finished_at = now()
 WHERE engagement_id = :engagement_id AND period = :period AND run = :run AND state = 'open'
 """
 
-_SETTLED: Final = """
-SELECT r.state = 'finished' OR EXISTS (
-    SELECT 1 FROM invoice i
-    WHERE (i.engagement_id, i.period, i.run) = (r.engagement_id, r.period, r.run))
-FROM billing_run r
-WHERE r.engagement_id = :engagement_id AND r.period = :period AND r.run = :run
-"""
-
 _SUMMARY: Final = """
-SELECT count(*) AS transactions, sum(t.amount) AS net, min(t.currency) AS currency,
-       count(*) FILTER (WHERE i.transaction_id IS NULL) AS homeless
-FROM billing_transaction t LEFT JOIN invoice_transaction i ON i.transaction_id = t.id
+SELECT count(*) AS transactions, sum(t.net) AS net, min(t.currency) AS currency,
+       count(DISTINCT t.currency) AS currencies
+FROM billing_transaction t
 WHERE t.engagement_id = :engagement_id AND t.period = :period AND t.run = :run
 """
 
@@ -176,29 +229,15 @@ async def _open(connection: AsyncConnection, run: BillingRun) -> None:
         )
 
 
-async def _is_settled(connection: AsyncConnection, run: BillingRun) -> bool:
-    return bool(await connection.scalar(text(_SETTLED), _key(run)))
-
-
 async def _summary(connection: AsyncConnection, run: BillingRun) -> RunSummary:
     row = (await connection.execute(text(_SUMMARY), _key(run))).one()
-    if row.homeless:
-        raise RuleViolation(
-            f"{row.homeless} transactions of run {run.run} of {run.period} for "
-            f"{run.engagement_id} are on no invoice; save the run's invoices first"
-        )
     invoices = await connection.scalars(text(_INVOICES), _key(run))
     held = await connection.scalar(text(_HELD), _key(run))
+    is_one = row.currencies == 1
     return RunSummary(
         run=run,
         transactions=row.transactions,
         held=held or 0,
-        net=None if row.net is None else Money(amount=row.net, currency=row.currency),
+        net=Money(amount=row.net, currency=row.currency) if is_one else None,
         invoices=tuple(InvoiceId(str(each)) for each in invoices),
     )
-
-
-def _as_transaction(row: RowMapping) -> BillingTransaction:
-    values = {name: value for name, value in row.items() if name not in _NOT_OF_THE_MODEL}
-    values["amount"] = Money(amount=row["amount"], currency=row["currency"])
-    return BillingTransaction.model_validate(values)

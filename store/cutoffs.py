@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from canonical.events import BillingCutoff
-
 
 async def open_runs(
-    connection: AsyncConnection, event_row: str, event: BillingCutoff, engagements: Sequence[str]
+    connection: AsyncConnection,
+    event_row: str,
+    period: str,
+    cutoff: datetime,
+    engagements: Sequence[str],
 ) -> list[tuple[str, int]]:
     """One run per engagement, as (engagement, number); the engagements are locked by the caller,
     so that two cut-offs at once cannot take the same number."""
@@ -28,8 +31,8 @@ async def open_runs(
             """
         ),
         {
-            "period": event.period,
-            "cutoff": event.cutoff,
+            "period": period,
+            "cutoff": cutoff,
             "event": event_row,
             "engagements": list(engagements),
         },

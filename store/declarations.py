@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from canonical.events import PeriodLocked, SourceCompleted
+from canonical.events import ExchangeRatesPublished, PeriodLocked, SourceCompleted
 from store import references
+from store.tables import exchange_rate
+
+LOCK_BOOKS = "SELECT pg_advisory_xact_lock(hashtextextended(:lock, 0))"
+SHARE_BOOKS = "SELECT pg_advisory_xact_lock_shared(hashtextextended(:lock, 0))"
+RATES = "exchange_rate"
+
+
+def books_of(legal_entity: str) -> str:
+    """The lock of an entity's books: shared by who posts, alone for who closes a period."""
+    return f"books/{legal_entity}"
 
 
 async def declare_complete(
@@ -40,7 +50,9 @@ async def declare_complete(
 
 
 async def lock_period(connection: AsyncConnection, event_row: str, event: PeriodLocked) -> None:
-    """A locked period stays locked since its first event."""
+    """A locked period stays locked since its first event. Who is posting in the entity's books
+    ends first: what is posted after this sees the lock."""
+    await connection.execute(text(LOCK_BOOKS), {"lock": books_of(event.legal_entity)})
     await connection.execute(
         text(
             "INSERT INTO period_lock (legal_entity, period, locked_at, event_id)"
@@ -53,4 +65,23 @@ async def lock_period(connection: AsyncConnection, event_row: str, event: Period
             "locked_at": event.occurred_at,
             "event": event_row,
         },
+    )
+
+
+async def keep_rates(connection: AsyncConnection, event: ExchangeRatesPublished) -> None:
+    """Rates are only added to; the last one of a day stands. One writer at a time, so that their
+    numbers are committed in order."""
+    await connection.execute(text(LOCK_BOOKS), {"lock": RATES})
+    await connection.execute(
+        insert(exchange_rate),
+        [
+            {
+                "base": pair[:3],
+                "quote": pair[4:],
+                "rate_on": event.rate_on,
+                "rate": rate,
+                "source": event.source,
+            }
+            for pair, rate in sorted(event.rates.items())
+        ],
     )

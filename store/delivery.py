@@ -15,15 +15,20 @@ from canonical.events import (
     BillingCutoff,
     DealClosed,
     Event,
+    ExchangeRatesPublished,
+    MilestoneAchieved,
     PaymentReceived,
     PeriodLocked,
+    ProgressReported,
+    RetentionReleased,
     SourceCompleted,
 )
 from canonical.ids import EngagementId, ExternalRef, case_id, engagement_id
+from canonical.periods import period_of
 from canonical.transitions import EngagementStage
 from store import processes, references, trail
 from store.cutoffs import open_runs
-from store.declarations import declare_complete, lock_period
+from store.declarations import declare_complete, keep_rates, lock_period
 from store.work_items import upsert_recalled_or_approved
 
 NUDGE_CHANNEL = "c2c_nudge"
@@ -52,7 +57,7 @@ def subject_of(event: Event) -> ExternalRef | None:
     match event:
         case DealClosed():
             return event.deal
-        case BillingCutoff():
+        case BillingCutoff() | MilestoneAchieved() | ProgressReported() | RetentionReleased():
             return event.project
         case PaymentReceived():
             return event.invoice
@@ -73,6 +78,12 @@ async def deliver(connection: AsyncConnection, row: str, event: Event) -> Delive
             await declare_complete(connection, row, event)
         case PeriodLocked():
             await lock_period(connection, row, event)
+        case MilestoneAchieved() | ProgressReported():
+            return await _for_the_books(connection, event)
+        case RetentionReleased():
+            return await _release(connection, row, event)
+        case ExchangeRatesPublished():
+            await keep_rates(connection, event)
         case _:
             await upsert_recalled_or_approved(connection, event)
     return STORED
@@ -148,7 +159,34 @@ async def _cutoff(connection: AsyncConnection, row: str, event: BillingCutoff) -
         engagements = [engagement]
     if not engagements:
         return NO_NEWS
-    runs = await open_runs(connection, row, event, engagements)
+    runs = await open_runs(connection, row, event.period, event.cutoff, engagements)
+    return await _send(
+        connection, row, [(processes.engagement_process(each), run) for each, run in runs]
+    )
+
+
+async def _for_the_books(
+    connection: AsyncConnection, event: MilestoneAchieved | ProgressReported
+) -> Delivered:
+    """It waits in the store: the next run or revenue close of the contract hears it."""
+    engagement = await _engagement_of_project(connection, event.project)
+    if engagement is None:
+        return WAITING
+    if await _has_ended(connection, engagement):
+        return await _late(connection, event, engagement)
+    return STORED
+
+
+async def _release(connection: AsyncConnection, row: str, event: RetentionReleased) -> Delivered:
+    """A run of its own: the invoice of what the client kept back."""
+    await references.lock(connection, event.project)
+    engagement = await _engagement_of_project(connection, event.project)
+    if engagement is None:
+        return WAITING
+    if await _has_ended(connection, engagement):
+        return await _late(connection, event, engagement)
+    period, moment = period_of(event.occurred_at.date()), event.occurred_at
+    runs = await open_runs(connection, row, period, moment, [engagement])
     return await _send(
         connection, row, [(processes.engagement_process(each), run) for each, run in runs]
     )
@@ -187,9 +225,7 @@ async def _has_ended(connection: AsyncConnection, engagement: EngagementId) -> b
     return stage in ENDED
 
 
-async def _late(
-    connection: AsyncConnection, event: DealClosed | BillingCutoff, engagement: EngagementId
-) -> Delivered:
+async def _late(connection: AsyncConnection, event: Event, engagement: EngagementId) -> Delivered:
     process = processes.engagement_process(engagement)
     subject = f"{event.type} of {engagement}"
     await trail.open_case(

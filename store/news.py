@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from canonical.events import EVENT, BillingCutoff, Event, News
+from canonical.events import EVENT, BillingCutoff, Event, News, RetentionReleased
+from canonical.periods import period_of
 from store.delivery import NUDGE_CHANNEL, subject_of
 
 EVENTS_PER_TAKING_MAX = 500
@@ -109,12 +112,23 @@ async def _taken(connection: AsyncConnection, process: str, token: str) -> tuple
 
 def _as_news(row: str, event: Event, run: int) -> News:
     subject = subject_of(event)
-    cutoff = event if isinstance(event, BillingCutoff) else None
+    period, cutoff = _run_of(event)
     return News(
         type=event.type,
         event=row,
-        period=cutoff.period if cutoff is not None else "",
-        cutoff=cutoff.cutoff if cutoff is not None else None,
+        period=period,
+        cutoff=cutoff,
         run=run,
         subject=str(subject) if subject is not None else "",
     )
+
+
+def _run_of(event: Event) -> tuple[str, datetime | None]:
+    """The period and cut-off of the billing run that an event opened, if it opened one."""
+    match event:
+        case BillingCutoff():
+            return event.period, event.cutoff
+        case RetentionReleased():
+            return period_of(event.occurred_at.date()), event.occurred_at
+        case _:
+            return "", None

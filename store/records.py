@@ -1,6 +1,7 @@
 """The store's classes that implement `canonical.records`, by the names of their ports."""
 
 from store.billing import BillingStore
+from store.book_store import BookStore
 from store.cases import CaseStore
 from store.engagements import EngagementStore
 from store.events import EventStore
@@ -10,6 +11,7 @@ from store.work import WorkStore
 
 __all__ = [
     "BillingStore",
+    "BookStore",
     "CaseStore",
     "EngagementStore",
     "EventStore",

@@ -34,6 +34,8 @@ from runtime.landscape import Secrets, load_landscape, require_environment, reso
 from runtime.settings import Settings
 from store import environment
 from store.billing import BillingStore
+from store.book_store import BookStore
+from store.books.ledger import Ledger
 from store.cases import CaseStore
 from store.engagements import EngagementStore
 from store.engine import create_engine
@@ -143,7 +145,9 @@ class Activities:
         self._landscape = house.landscape
         self._engagements = EngagementStore(house.engine)
         self._work = WorkStore(house.engine)
-        self._billing = BillingStore(house.engine)
+        self._ledger = Ledger(house.landscape)
+        self._billing = BillingStore(house.engine, self._ledger)
+        self._books = BookStore(house.engine, self._ledger, house.landscape)
         self._invoices = InvoiceStore(house.engine)
         self._cases = CaseStore(house.engine)
         self._events = EventStore(house.engine)
@@ -160,9 +164,10 @@ class Activities:
             NewsActivities(self._engagements, self._cases),
             EngagementActivities(self._engagements, self._landscape),
             PushedSourceActivities(self._work, self._engagements),
-            BillingActivities(self._billing, self._engagements, self._landscape),
+            BillingActivities(self._billing, utc_now),
             InvoiceActivities(
                 self._invoices,
+                self._books,
                 self._engagements,
                 InvoiceDocuments(),
                 self._house.mail(),
@@ -204,6 +209,7 @@ class Activities:
                 system,
                 ports.erp,
                 self._invoices,
+                self._books,
                 self._engagements,
                 self._lanes,
                 self._landscape,

@@ -1,4 +1,4 @@
-"""One billing run: sources proven complete, approved work rated, invoices drafted and handed on."""
+"""One billing run: sources proven complete, what is ready billed, invoices handed on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from activities.sources import (
     SourceActivities,
 )
 from canonical.base import Noun
-from canonical.billing import BillingRun
+from canonical.billing import BillingRun, RunKind
 from canonical.ids import InvoiceId
 from canonical.records import RunSummary
 from workflows import names
@@ -57,9 +57,10 @@ class BillingCycle(Steerable):
 
     @workflow.run
     async def run(self, params: BillingCycleParams) -> BillingCycleResult:
-        await self._prove_time_complete()
-        await self._prove_expenses_complete()
-        summary = await self._rate_approved_work()
+        if params.run.kind is RunKind.CUTOFF:
+            await self._prove_time_complete()
+            await self._prove_expenses_complete()
+        summary = await self._bill_what_is_ready()
         for invoice_id in summary.invoices:
             await self._hand_on(invoice_id, summary)
         if not summary.invoices:
@@ -86,8 +87,8 @@ class BillingCycle(Steerable):
             recheck=self._params.pace.lasting(RECHECK_SOURCES),
         )
 
-    async def _rate_approved_work(self) -> RunSummary:
-        return await self.step("Rate approved work and draft the invoice", self._rate)
+    async def _bill_what_is_ready(self) -> RunSummary:
+        return await self.step("Bill what is ready and draft the invoices", self._bill)
 
     async def _hand_on(self, invoice_id: InvoiceId, summary: RunSummary) -> None:
         """The invoice lives on by itself: this run ends, the invoice waits for its payments."""
@@ -136,12 +137,15 @@ class BillingCycle(Steerable):
             **BULK,
         )
 
-    async def _rate(self) -> RunSummary:
+    async def _bill(self) -> RunSummary:
         run = self._params.run
+        released = run.kind is RunKind.RETENTION_RELEASE
         return await workflow.execute_activity_method(
-            BillingActivities.rate_run,
+            BillingActivities.bill_run,
             RunBilling(run=run),
-            summary=f"Rate what was approved by {run.cutoff:%Y-%m-%d %H:%M}",
+            summary="Bill what the client kept back"
+            if released
+            else f"Bill what was approved or due by {run.cutoff:%Y-%m-%d %H:%M}",
             **BULK,
         )
 

@@ -18,7 +18,7 @@ from activities.policies import STORE, VENDOR_READ
 from activities.setup import EngagementActivities, SetUp
 from activities.status import TellStatus
 from canonical.base import Noun
-from canonical.billing import BillingRun
+from canonical.billing import BillingRun, RunKind
 from canonical.errors import Role
 from canonical.events import News
 from canonical.ids import EngagementId
@@ -35,6 +35,13 @@ from workflows.steering import Steerable, Steering, attributes
 
 RECHECK_DEAL = timedelta(hours=6)
 """A refused deal is read again even if the notice of its correction was lost."""
+
+
+RUN_KINDS = {
+    "billing.cutoff": RunKind.CUTOFF,
+    "retention.released": RunKind.RETENTION_RELEASE,
+}
+"""The news that start a billing run."""
 
 
 class EngagementState(Noun):
@@ -233,7 +240,7 @@ class Engagement(Steerable):
         )
 
     async def _apply(self, news: News) -> None:
-        if news.type == "billing.cutoff":
+        if news.type in RUN_KINDS:
             await self._start_billing(news)
         elif news.type == "deal.closed":
             await self.step("Compare the deal with what was set up", self._compare_deal)
@@ -250,6 +257,7 @@ class Engagement(Steerable):
             period=news.period,
             cutoff=news.cutoff,
             run=news.run,
+            kind=RUN_KINDS[news.type],
         )
         try:
             await workflow.start_child_workflow(

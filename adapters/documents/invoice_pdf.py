@@ -209,7 +209,7 @@ def _tax_label(sheet: InvoiceSheet, row: TaxRow) -> str:
 def _closing(sheet: InvoiceSheet) -> Iterator[Flowable]:
     """What the tax law makes us say, the terms, and where to pay."""
     invoice, words = sheet.invoice, sheet.words
-    for text in legal_texts(sheet.entity, invoice.taxes, invoice.service_to):
+    for text in legal_texts(invoice.taxes):
         yield Paragraph(markup(text, NOTE_MAX), BODY)
         yield Spacer(0, 2 * mm)
     due = sheet.format.date(sheet.due_date)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from canonical.engine.running import draw_up_and_store
 from canonical.engine.story import Amendment
 from canonical.errors import RuleViolation
 from canonical.money import minor_unit, round_half_up
+from canonical.overlay import lay_over, line_changes
 from canonical.rules.pricing import Price
 from canonical.rules.progress import Baseline, day_before
 from canonical.terms.lines import FixedFeeLine
@@ -64,22 +64,12 @@ def next_version(book: ContractBook, amendment: Amendment) -> ContractVersion:
         raise RuleViolation(f"amendment of contract {book.terms.id}: {reasons}") from None
 
 
-def _lines(before: ContractVersion, changes: object) -> list[dict[str, object]]:
-    """Lines by id: fields replaced one by one, new lines added, `remove: true` taken out."""
-    if not isinstance(changes, list | tuple):
-        raise RuleViolation("the lines of an amendment are a list")
-    lines = {line.line_id: line.model_dump() for line in before.lines}
-    for change in changes:
-        if not isinstance(change, Mapping) or "line_id" not in change:
-            raise RuleViolation("each line of an amendment names its `line_id`")
-        line_id = str(change["line_id"])
-        if change.get("remove"):
-            lines.pop(line_id, None)
-        elif line_id in lines:
-            lines[line_id] |= dict(change)
-        else:
-            lines[line_id] = dict(change)
-    return list(lines.values())
+def _lines(before: ContractVersion, told: object) -> list[dict[str, object]]:
+    """Raises RuleViolation for what cannot be laid over."""
+    changes, problems = line_changes(told)
+    if problems:
+        raise RuleViolation(f"amendment: {'; '.join(problems)}")
+    return lay_over((line.model_dump() for line in before.lines), changes)
 
 
 def amend(books: Books, amendment: Amendment, on: date) -> None:

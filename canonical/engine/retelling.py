@@ -11,13 +11,13 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from canonical.contract import ContractVersion
 from canonical.engine.books import Books, ContractBook
-from canonical.engine.deliveries import RECALLED, hear_recall
+from canonical.engine.deliveries import RECALLED, hear_rates, hear_recall
 from canonical.engine.fold import Step, decide, hear, open_books
-from canonical.engine.story import Event, Recall
+from canonical.engine.story import Event, Recall, SpotRates
 from canonical.ledger.entity import EntityTerms
 from canonical.rules.pricing import Work
 
@@ -49,9 +49,7 @@ class Telling:
     later: list[Step]
 
     @classmethod
-    def begin(
-        cls, entities: Sequence[EntityTerms], versions: Sequence[ContractVersion]
-    ) -> Telling:
+    def begin(cls, entities: Sequence[EntityTerms], versions: Sequence[ContractVersion]) -> Telling:
         """Raises RuleViolation for contracts that are not complete."""
         return cls(open_books(entities, versions), [])
 
@@ -63,9 +61,12 @@ class Telling:
         book = books.contract(chapter.contract)
         for entry in chapter.gone:
             hear_recall(books, Recall(entries=(entry,), contract=chapter.contract), day)
+        rates = [fact for fact in chapter.facts if fact.rates is not None]
+        for fact in rates:
+            hear_rates(books, cast(SpotRates, fact.rates), fact.on)
         for work in chapter.works:
-            _hear_work(book, work)
-        hear(books, chapter.facts, day)
+            _hear_work(books, book, work)
+        hear(books, [fact for fact in chapter.facts if fact.rates is None], day)
         if chapter.decision is not None:
             self._decide(Step(chapter.on, chapter.number, chapter.decision.kind, chapter.decision))
 
@@ -78,14 +79,24 @@ class Telling:
             heapq.heappush(self.later, later)
 
 
-def _hear_work(book: ContractBook, work: Work) -> None:
+def _hear_work(books: Books, book: ContractBook, work: Work) -> None:
     """An entry as it stands now. More hours on a billed entry leave what is billed where it is;
-    approved again as it was billed, it needs no credit."""
-    progress = book.progress.get(work.id)
+    approved again as it was billed, it needs no credit; the first approval stands."""
+    work = work._replace(contract=book.terms.id)
+    if work.expense is not None and not work.expense.rate:
+        into = book.terms.on(work.work_date).currency
+        rate = books.cross(work.expense.currency, into, work.work_date)
+        work = work._replace(expense=work.expense._replace(rate=rate))
     known = book.works.get(work.id)
-    if progress is not None and progress.recall_pending and known is not None:
-        progress.recall_pending = False
-        if book.flagged.get(work.id) == RECALLED:
-            del book.flagged[work.id]
+    if known is not None:
+        _approve_again(book, work.id)
+        if known._replace(approved_at=work.approved_at) == work:
+            return
     book.works[work.id] = work
     book.recalled.pop(work.id, None)
+
+
+def _approve_again(book: ContractBook, entry: str) -> None:
+    book.progress_of(entry).recall_pending = False
+    if book.flagged.get(entry) == RECALLED:
+        del book.flagged[entry]

@@ -2,8 +2,7 @@
 
 A rule module that serves a contract line's method names it in `METHOD`, and offers one or more of
 
-- `bill(line, items, context) -> RunOutcome`: one chunk of a run, item by item;
-- `prices(line, version, works) -> list[Price]`: the billing engine's view of work;
+- `prices(line, version, works) -> list[Price]`: the portions of work at their rates;
 - `fees(line, facts) -> list[Fee]`: what falls due by the contract itself.
 
 All are pure, with time and rates as arguments. Rules that cut, share or tax what others priced
@@ -13,32 +12,12 @@ All are pure, with time and rates as arguments. Rules that cut, share or tax wha
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Protocol, cast
+from typing import cast
 
-from canonical.billing import RunOutcome
-from canonical.contract import ContractLine
-from canonical.rules.context import RatedItem, RuleContext
 from canonical.rules.pricing import FeeRule, WorkRule
-
-
-class Rule(Protocol):
-    """What every rule module offers."""
-
-    METHOD: str
-
-    def bill(
-        self, line: ContractLine, items: Sequence[RatedItem], context: RuleContext
-    ) -> RunOutcome: ...
-
-
-@cache
-def rules() -> dict[str, Rule]:
-    """The rules that bill a chunk, by method, in the order of their names."""
-    return {name: cast(Rule, module) for name, module in _offering("bill").items()}
 
 
 @cache

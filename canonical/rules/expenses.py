@@ -7,41 +7,14 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from canonical.billing import BillingTransaction, RunOutcome
 from canonical.contract import ContractVersion, ExpensesLine
-from canonical.errors import CurrencyMismatch, RuleViolation
-from canonical.rules.context import RatedItem, RuleContext
+from canonical.errors import RuleViolation
 from canonical.rules.pricing import ExpenseCost, Price, Work
 from canonical.terms.lines import UnitRate
-from canonical.work import Expense
 
 METHOD = "expenses"
 HUNDRED = Decimal(100)
 ZERO = Decimal(0)
-
-
-def bill(line: ExpensesLine, items: Sequence[RatedItem], context: RuleContext) -> RunOutcome:
-    """One transaction per expense. Raises CurrencyMismatch for a cost in another currency."""
-    return RunOutcome(transactions=tuple(_price(line, rated, context) for rated in items))
-
-
-def _price(line: ExpensesLine, rated: RatedItem, context: RuleContext) -> BillingTransaction:
-    item = rated.item
-    if not isinstance(item, Expense):
-        raise AssertionError(f"{item.id} is no expense")
-    if item.cost.currency != context.version.currency:
-        raise CurrencyMismatch(
-            expected=context.version.currency,
-            found=item.cost.currency,
-            where=f"expense {item.source}/{item.external_id} of {item.work_date}",
-        )
-    return context.transaction(
-        rated,
-        line_id=line.line_id,
-        tax_code=line.tax_code,
-        rate=item.cost.amount * (1 + line.markup_percent / Decimal(100)),
-        basis=f"cost {item.cost} + {line.markup_percent} %",
-    )
 
 
 class Claim(NamedTuple):

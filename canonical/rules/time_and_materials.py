@@ -6,49 +6,13 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from canonical.billing import BillingTransaction, RunOutcome
 from canonical.contract import ContractVersion, TimeAndMaterialsLine
-from canonical.errors import RateMissing
-from canonical.rules.context import RatedItem, RuleContext
 from canonical.rules.multipliers import ONE, segments
 from canonical.rules.pricing import Price, Work
 from canonical.rules.rate_precedence import RateBook, Resolved
 from canonical.terms.policies import Multipliers, RateLevel
-from canonical.work import TimeEntry
 
 METHOD = "time_and_materials"
-
-
-def bill(
-    line: TimeAndMaterialsLine, items: Sequence[RatedItem], context: RuleContext
-) -> RunOutcome:
-    """One transaction per entry. Raises RateMissing for a role or date that no rate row covers."""
-    return RunOutcome(transactions=tuple(_price(line, rated, context) for rated in items))
-
-
-def _price(
-    line: TimeAndMaterialsLine, rated: RatedItem, context: RuleContext
-) -> BillingTransaction:
-    item = rated.item
-    if not isinstance(item, TimeEntry):
-        raise AssertionError(f"{item.id} is no time entry")
-    role = context.entity.role_named(item.role)
-    if role is None:
-        raise RateMissing(
-            line_id=line.line_id,
-            role=item.role or "(none)",
-            work_date=item.work_date,
-            item=f"{item.source}/{item.external_id}",
-        )
-    row = line.rate_for(role, item.work_date, f"{item.source}/{item.external_id}")
-    return context.transaction(
-        rated,
-        line_id=line.line_id,
-        tax_code=line.tax_code,
-        rate=row.rate,
-        basis=row.row,
-        role=role,
-    )
 
 
 def prices(

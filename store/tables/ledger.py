@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     PrimaryKeyConstraint,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -62,6 +63,13 @@ book_work = Table(
     Column("chapter_id", BigInteger, ForeignKey("book_chapter.id"), nullable=False),
     Column("revision", Integer, nullable=False),
     words("effect", default=None),
+    Column(
+        "role",
+        Text,
+        nullable=False,
+        server_default=text("''"),
+        comment="the contract's name of the role, as it was mapped when it was heard",
+    ),
     PrimaryKeyConstraint("item_id", "chapter_id"),
     one_of("effect", ("approved", "gone")),
     Index("book_work_chapter_idx", "chapter_id"),

@@ -33,11 +33,13 @@ CREATE TABLE book_work (
     chapter_id BIGINT NOT NULL,
     revision INTEGER NOT NULL,
     effect TEXT NOT NULL,
+    role TEXT DEFAULT '' NOT NULL,
     CONSTRAINT book_work_pkey PRIMARY KEY (item_id, chapter_id),
     CONSTRAINT book_work_effect_check CHECK (effect IN ('approved', 'gone')),
     CONSTRAINT book_work_item_id_fkey FOREIGN KEY(item_id) REFERENCES work_item (id),
     CONSTRAINT book_work_chapter_id_fkey FOREIGN KEY(chapter_id) REFERENCES book_chapter (id)
 );
+COMMENT ON COLUMN book_work.role IS 'the contract''s name of the role, as it was mapped when it was heard';
 CREATE INDEX book_work_chapter_idx ON book_work (chapter_id);
 
 CREATE TABLE work_item_archive (

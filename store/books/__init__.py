@@ -1,0 +1,1 @@
+"""The books of contracts: heard, told by the engine, and kept as immutable rows."""
