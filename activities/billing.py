@@ -10,11 +10,18 @@ from temporalio import activity
 
 from canonical.base import Noun
 from canonical.billing import BillingPreview, BillingRun
+from canonical.ids import EngagementId
+from canonical.periods import Period
 from canonical.records import BillingRecords, RunSummary
 
 
 class RunBilling(Noun):
     run: BillingRun
+
+
+class PreviewBilling(Noun):
+    engagement_id: EngagementId
+    period: Period
 
 
 class BillingActivities:
@@ -32,9 +39,11 @@ class BillingActivities:
         return await self._billing.bill(request.run, self._clock())
 
     @activity.defn
-    async def preview_run(self, request: RunBilling) -> BillingPreview:
+    async def preview_billing(self, request: PreviewBilling) -> BillingPreview:
         """What a run would make now, cut to what a page can show; nothing is stored."""
-        return brief(await self._billing.preview(request.run, self._clock()))
+        now = self._clock()
+        found = await self._billing.preview(request.engagement_id, request.period, now, now)
+        return brief(found)
 
 
 PREVIEW_ROWS_MAX = 50

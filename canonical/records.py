@@ -169,8 +169,10 @@ class BillingRecords(Protocol):
         no rule allows: nothing is then stored."""
         ...
 
-    async def preview(self, run: BillingRun, now: AwareDatetime) -> BillingPreview:
-        """What `bill` would make now; nothing is stored."""
+    async def preview(
+        self, engagement: EngagementId, period: Period, cutoff: AwareDatetime, now: AwareDatetime
+    ) -> BillingPreview:
+        """What the next run of a period would make now; nothing is stored."""
         ...
 
 

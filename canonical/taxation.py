@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from canonical.client import Client
+from canonical.engine.documents import AGENT, UNTAXED
 from canonical.errors import RuleViolation, SetupInvalid
 from canonical.invoice import TaxRow
 from canonical.landscape import LegalEntity, TaxRule
@@ -50,6 +51,14 @@ def tax_rule_on(entity: LegalEntity, code: str, day: date) -> TaxRule:
     if not rules:
         raise SetupInvalid(f"legal entity {entity.code} has no tax {code!r} in force on {day}")
     return max(rules, key=lambda rule: rule.effective_from)
+
+
+def erp_tax_of(entity: LegalEntity, code: str, day: date) -> str | None:
+    """The ERP's name of a line's tax; None for lines without tax on this document: disbursements
+    paid as agent, retentions taxed with another document, contracts without tax."""
+    if code in ("", AGENT, UNTAXED):
+        return None
+    return tax_rule_on(entity, code, day).erp_tax
 
 
 def check_against(ours: Money, theirs: Money, lines: int, what: str) -> None:

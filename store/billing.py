@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -20,7 +20,7 @@ from canonical.ids import EngagementId, InvoiceId
 from canonical.invoice import Invoice
 from canonical.invoicing import EntryWords
 from canonical.money import Money
-from canonical.periods import last_day
+from canonical.periods import Period, last_day
 from canonical.records import RunSummary
 from store.books.drafts import invoices_of, keep_invoices, project_code
 from store.books.groups import contract_of, read_group
@@ -61,14 +61,15 @@ class BillingStore:
         self._ledger.shelve(page)
         return summary
 
-    async def preview(self, run: BillingRun, now: datetime) -> BillingPreview:
+    async def preview(
+        self, engagement_id: EngagementId, period: Period, cutoff: datetime, now: datetime
+    ) -> BillingPreview:
         """See the port: everything is done and then undone by the rollback."""
         async with transaction(self._engine) as connection:
+            run = await _next_run(connection, engagement_id, period, cutoff)
             page = await self._tell(connection, run, now)
             if page is None:
-                raise RuleViolation(
-                    f"run {run.run} of {run.period} for {run.engagement_id} was billed already"
-                )
+                raise AssertionError(f"run {run.run} of {run.period} has a chapter and no row")
             words = await words_of(connection, page.books, page.made.transactions)
             invoices = await _invoices(connection, run, page, words)
             held = [*held_parts(page), *await _early(connection, run, page)]
@@ -227,6 +228,19 @@ async def _open(connection: AsyncConnection, run: BillingRun) -> None:
             f"run {run.run} of {run.period} for {run.engagement_id} was cut off at {cutoff}, "
             f"not at {run.cutoff}; a new cut-off needs a new run"
         )
+
+
+async def _next_run(
+    connection: AsyncConnection, engagement_id: EngagementId, period: Period, cutoff: datetime
+) -> BillingRun:
+    last = await connection.scalar(
+        select(func.max(billing_run.c.run)).where(
+            billing_run.c.engagement_id == engagement_id, billing_run.c.period == period
+        )
+    )
+    return BillingRun(
+        engagement_id=engagement_id, period=period, cutoff=cutoff, run=(last or 0) + 1
+    )
 
 
 async def _summary(connection: AsyncConnection, run: BillingRun) -> RunSummary:

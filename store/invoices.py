@@ -26,7 +26,9 @@ from store.tables import client, invoice, invoice_line
 from store.work import move_cursor
 
 BACKUP_ROWS_PER_PAGE: Final = 5_000
-UNITS: Final = {"time": "h", "expense": "unit"}
+UNITS: Final = {"time": "h"}
+UNIT: Final = "unit"
+"""Of expenses and fees."""
 
 
 class InvoiceStore:
@@ -173,7 +175,7 @@ class InvoiceStore:
 _BACKUP: Final = """
 SELECT t.id, t.work_date, coalesce(nullif(t.person_name, ''), t.person) AS person,
        coalesce(nullif(t.role, ''), t.task) AS role, t.description, t.kind, t.quantity, t.rate,
-       t.amount, t.currency
+       t.net AS amount, t.currency
 FROM invoice_transaction i JOIN billing_transaction t ON t.id = i.transaction_id
 WHERE i.invoice_id = CAST(:invoice AS uuid)
   AND (CAST(:day AS date) IS NULL
@@ -211,7 +213,7 @@ def _as_backup(row: RowMapping) -> BackupRow:
         role=row["role"],
         description=row["description"],
         quantity=row["quantity"],
-        unit=UNITS[row["kind"]],
+        unit=UNITS.get(row["kind"], UNIT),
         rate=row["rate"],
         amount=Money(amount=row["amount"], currency=row["currency"]),
     )

@@ -11,6 +11,7 @@ from canonical.errors import DomainError
 from runtime.exit import end_process
 from runtime.settings import SettingsError
 from workers.commands import (
+    bill,
     cases,
     data,
     demo,
@@ -44,6 +45,7 @@ for commands in (
     data,
     inbox,
     cases,
+    bill,
     operations,
     scenario,
     schemas,

@@ -13,16 +13,18 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
+from activities.billing import BillingActivities, PreviewBilling
 from activities.deals import DealActivities, DealReview, ReviewDeal, Systems
 from activities.policies import STORE, VENDOR_READ
 from activities.setup import EngagementActivities, SetUp
 from activities.status import TellStatus
 from canonical.base import Noun
-from canonical.billing import BillingRun, RunKind
+from canonical.billing import BillingPreview, BillingRun, RunKind
 from canonical.errors import Role
 from canonical.events import News
 from canonical.ids import EngagementId
 from canonical.payment import BillingStage
+from canonical.periods import Period, first_day
 from canonical.transitions import EngagementStage
 from workflows import names
 from workflows.billing_cycle import BillingCycle, BillingCycleParams
@@ -64,6 +66,7 @@ class Engagement(Steerable):
         self._state = state
         self.steer(state.steering, headline(state))
         self._settled = state.closing
+        self._preview: BillingPreview | None = None
 
     @workflow.run
     async def run(self, state: EngagementState) -> None:
@@ -84,6 +87,27 @@ class Engagement(Steerable):
     @workflow.signal(name=names.SETTLED, description="An invoice of the engagement has ended.")
     def on_settled(self, ignored: RawValue = NOTHING) -> None:
         self._settled = True
+
+    @workflow.update(name=names.PREVIEW_BILLING, description='What a run would bill now: "2026-10"')
+    async def preview_billing(self, period: Period) -> BillingPreview:
+        """Nothing is billed. The query `billing_preview` shows the last answer again."""
+        self._preview = await workflow.execute_activity_method(
+            BillingActivities.preview_billing,
+            PreviewBilling(engagement_id=self._state.engagement_id, period=period),
+            summary=f"Preview the billing of {period}",
+            **STORE,
+        )
+        return self._preview
+
+    @preview_billing.validator
+    def _check_preview(self, period: Period) -> None:
+        first_day(period)
+        if self._state.stage is not EngagementStage.ACTIVE:
+            raise ValueError("the project is not set up yet: there is nothing to bill")
+
+    @workflow.query(name="billing_preview", description="The last preview that was asked for.")
+    def billing_preview(self) -> BillingPreview | None:
+        return self._preview
 
     # -- the deal ---------------------------------------------------------------------------------
 

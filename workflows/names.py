@@ -25,6 +25,7 @@ RECONCILE = "Reconcile"
 
 NEWS = "news"
 """A nudge without content: there are unapplied events in the store."""
+PREVIEW_BILLING = "preview_billing"
 SETTLED = "settled"
 """From an invoice to its engagement: it has ended."""
 HOLD, RESUME, RETRY_NOW, CLOSE = "hold", "resume", "retry_now", "close"

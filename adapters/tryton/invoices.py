@@ -21,7 +21,7 @@ from adapters.tryton.rows import Invoice, PartyDefaults, State
 from canonical.errors import DataRejected, RecordMissing
 from canonical.invoice import Invoice as OurInvoice
 from canonical.invoice import InvoiceLine
-from canonical.taxation import tax_rule_on
+from canonical.taxation import erp_tax_of
 
 MODEL = "account.invoice"
 WARNINGS_MAX = 5
@@ -147,7 +147,7 @@ class Invoices:
         return self._tryton.parsed(_PARTY_DEFAULTS, result, method)
 
     async def _line(self, books: Books, invoice: OurInvoice, line: InvoiceLine) -> Values:
-        rule = tax_rule_on(books.entity, line.tax_code, invoice.service_to)
+        tax = erp_tax_of(books.entity, line.tax_code, invoice.service_to)
         records = {
             "company": (await books.company()).id,
             "currency": await books.currency(invoice.currency),
@@ -155,7 +155,8 @@ class Invoices:
             "unit": await books.unit(),
             "account": await books.account(line.kind),
         }
-        return line_values(line.description, line.net, records, await books.tax(rule.erp_tax))
+        taxes = [] if tax is None else [await books.tax(tax)]
+        return line_values(line.description, line.net, records, taxes)
 
     async def _date(self, row: Invoice, invoice_date: date, context: Values) -> None:
         """The terms count from the invoice date; the server would count from its own today."""

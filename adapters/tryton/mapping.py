@@ -193,7 +193,9 @@ def invoice_description(invoice: OurInvoice) -> str:
     )
 
 
-def line_values(description: str, net: Money, records: Mapping[str, int], tax: int) -> Values:
+def line_values(
+    description: str, net: Money, records: Mapping[str, int], taxes: Sequence[int]
+) -> Values:
     """Quantity 1 at the net: hours times rate of a group is not the sum of its rounded parts."""
     return {
         **records,
@@ -201,7 +203,7 @@ def line_values(description: str, net: Money, records: Mapping[str, int], tax: i
         "description": description,
         "quantity": 1.0,
         "unit_price": net.amount,
-        "taxes": [["add", [tax]]],
+        "taxes": [["add", list(taxes)]] if taxes else [],
     }
 
 
