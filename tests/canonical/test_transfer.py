@@ -40,11 +40,9 @@ def entity(**changes: object) -> LegalEntity:
     return made.model_copy(update={"erp": erp, **changes})
 
 
-def journal(
-    *lines: tuple[Account, str], document: str = "", contract: str = "C-1", **changes: object
-) -> Journal:
-    made = Journal(
-        number=1,
+def journal(*lines: tuple[Account, str], document: str = "", number: int = 1) -> Journal:
+    return Journal(
+        number=number,
         on=LAST,
         period=PERIOD,
         entity=entity().code,
@@ -52,12 +50,11 @@ def journal(
         document_currency="EUR",
         event="something",
         lines=tuple(
-            JournalLine(account, Decimal(amount), Decimal(amount), contract)
+            JournalLine(account, Decimal(amount), Decimal(amount), "C-1")
             for account, amount in lines
         ),
         document=document,
     )
-    return made._replace(**changes)
 
 
 EARNED = journal((Account.CONTRACT_ASSET, "1000.00"), (Account.SERVICE_REVENUE, "-1000.00"))
@@ -329,4 +326,4 @@ def _payment_in_the_erp(payment: Journal) -> dict[Account, Decimal]:
         account: sum((line.amount for line in payment.lines if line.account is account), Decimal(0))
         for account in of_money
     }
-    return {**amounts, Account.RECEIVABLE: -sum(amounts.values())}
+    return {**amounts, Account.RECEIVABLE: -sum(amounts.values(), Decimal(0))}
