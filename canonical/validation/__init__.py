@@ -4,16 +4,19 @@ finding."""
 from __future__ import annotations
 
 from canonical.deal import Deal
+from canonical.deal_lines import RATE_MAX, RATE_STEP
 from canonical.errors import SetupInvalid
 from canonical.landscape import Landscape, LegalEntity
 from canonical.validation.accounts import account_findings, duplicate_findings
-from canonical.validation.rates import RATE_LINES_MAX, RATE_MAX, RATE_STEP, line_findings
+from canonical.validation.contracts import contract_findings
+from canonical.validation.lines import LINES_MAX, line_findings
 from canonical.validation.report import Finding, KnownClient, ValidationReport, finding
+from canonical.validation.sheet import sheet_findings
 from canonical.validation.terms import BILLING_METHODS, deal_findings
 
 __all__ = [
     "BILLING_METHODS",
-    "RATE_LINES_MAX",
+    "LINES_MAX",
     "RATE_MAX",
     "RATE_STEP",
     "Finding",
@@ -33,8 +36,11 @@ def validate_deal(
     if deal.account is not None:
         findings += account_findings(deal.account)
         findings += duplicate_findings(deal.account, known_clients)
+    findings += sheet_findings(deal, entity)
     if entity is not None:
         findings += line_findings(deal, entity)
+    if entity is not None and len(deal.lines) <= LINES_MAX:
+        findings += contract_findings(deal, entity, landscape)
     return ValidationReport(findings=tuple(findings))
 
 

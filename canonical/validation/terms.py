@@ -10,8 +10,9 @@ from canonical.currencies import MINOR_DIGITS
 from canonical.deal import Deal
 from canonical.validation.report import Finding, finding
 
-BILLING_METHODS = ("time_and_materials",)
-"""Methods that a deal may be sold by; each has a rule in `canonical.rules`."""
+BILLING_METHODS = ("time_and_materials", "retainer", "milestones", "fixed_fee")
+"""Methods that a deal may be sold by: each demands a line of its kind, beside which others may
+stand."""
 
 
 def deal_findings(deal: Deal) -> Iterator[Finding]:
@@ -75,13 +76,18 @@ def _terms_findings(deal: Deal) -> Iterator[Finding]:
             "Correct the service dates.",
         )
     markup = deal.expense_markup_percent
-    if markup is not None and not 0 <= markup <= MARKUP_PERCENT_MAX:
+    if markup is not None and not markup_fits(deal):
         yield finding(
             "markup_negative" if markup < 0 else "markup_too_high",
             "expense_markup_percent",
             f"the expense mark-up of {markup} % is out of range",
             f"Enter 0 to {MARKUP_PERCENT_MAX} percent.",
         )
+
+
+def markup_fits(deal: Deal) -> bool:
+    markup = deal.expense_markup_percent
+    return markup is None or 0 <= markup <= MARKUP_PERCENT_MAX
 
 
 def terms_fit(deal: Deal) -> bool:

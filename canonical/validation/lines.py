@@ -1,56 +1,67 @@
-"""Findings about what was sold: roles with rates, and the tax code that the client gets."""
+"""Findings about what was sold, in the CRM's own lines: kinds, roles with rates, the tax code."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal
 
 from canonical.agreement import client_of
-from canonical.contract import RATE_DECIMALS, RATE_DIGITS_MAX
 from canonical.currencies import MINOR_DIGITS
-from canonical.deal import Deal, DealLine
+from canonical.deal import Deal, DealLine, LineKind
+from canonical.deal_lines import RATE_MAX, RATE_STEP, rate_fits
 from canonical.errors import SetupInvalid
 from canonical.landscape import LegalEntity
-from canonical.money import round_half_up
 from canonical.taxation import tax_code_for
 from canonical.validation.report import Finding, finding
 from canonical.validation.terms import terms_fit
 
-RATE_LINES_MAX = 2_000
-RATE_STEP = Decimal(1).scaleb(-RATE_DECIMALS)
-RATE_MAX = Decimal(10) ** (RATE_DIGITS_MAX - RATE_DECIMALS) - RATE_STEP
+LINES_MAX = 2_000
 
 
 def line_findings(deal: Deal, entity: LegalEntity) -> Iterator[Finding]:
-    roles = [line for line in deal.lines if line.role]
-    if not roles:
-        yield finding(
-            "rates_missing", "lines", "no line sells a role at a rate", "Add a line per role."
-        )
-    if len(deal.lines) > RATE_LINES_MAX:
+    if len(deal.lines) > LINES_MAX:
         yield finding(
             "lines_too_many",
             "lines",
-            f"{len(deal.lines)} lines are more than {RATE_LINES_MAX}",
+            f"{len(deal.lines)} lines are more than {LINES_MAX}",
             "Split the deal.",
         )
-    for line in roles:
-        if entity.role_named(line.role) is None:
-            yield finding(
-                "role_unmapped",
-                f"lines.{line.reference.id}.role",
-                f"role {line.role!r} is not mapped for legal entity {entity.code}",
-                "Add the role to the landscape's `roles`, or correct the line.",
-            )
-        yield from _rate_findings(line)
+    for line in deal.lines[:LINES_MAX]:
+        yield from _kind_findings(line)
+        if line.role:
+            yield from _role_findings(line, entity)
     yield from _same_day_findings(deal, entity)
     yield from _tax_findings(deal, entity)
 
 
-def _rate_findings(line: DealLine) -> Iterator[Finding]:
+def _kind_findings(line: DealLine) -> Iterator[Finding]:
+    """A line with a price that nothing bills would be lost money."""
+    if line.unit_price and line.kind not in set(LineKind):
+        yield finding(
+            "line_kind_unknown",
+            f"lines.{line.reference.id}.kind",
+            f"{line.kind or 'nothing'} is not a kind of line that is billed",
+            "Correct the product's family, or name it in the CRM adapter's settings.",
+        )
+    if line.kind == LineKind.ROLE and not line.role:
+        yield finding(
+            "role_missing",
+            f"lines.{line.reference.id}.role",
+            "the line sells hours of no role",
+            "Name the role.",
+        )
+
+
+def _role_findings(line: DealLine, entity: LegalEntity) -> Iterator[Finding]:
+    if entity.role_named(line.role) is None:
+        yield finding(
+            "role_unmapped",
+            f"lines.{line.reference.id}.role",
+            f"role {line.role!r} is not mapped for legal entity {entity.code}",
+            "Add the role to the landscape's `roles`, or correct the line.",
+        )
     rate = line.unit_price
-    if not 0 <= rate <= RATE_MAX or rate != round_half_up(rate, RATE_STEP):
+    if not rate_fits(rate):
         yield finding(
             "rate_negative" if rate < 0 else "rate_out_of_range",
             f"lines.{line.reference.id}.unit_price",
