@@ -46,6 +46,7 @@ class DealTerms(_Row):
     service_start: date | None
     service_end: date | None
     amends: str | None
+    contract_terms: str | None
 
 
 class AccountRow(_Row):
@@ -90,6 +91,18 @@ class LineRow(_Row):
 class LineTerms(_Row):
     kind: str | None
     role: str | None
+    item_id: str | None
+
+
+class RetainerRow(_Row):
+    """The organisation's own fields of a line that sells a retainer, under our names."""
+
+    period: str | None
+    overage_rate: Decimal | None
+    rollover_hours_max: Decimal | None
+    rollover_periods: int | None
+    deficit_rolls: StrictBool | None
+    unused_at_close: str | None
 
 
 class MemberRow(_Row):

@@ -19,17 +19,27 @@ from adapters.salesforce.api import (
     MemberRow,
     OpportunityRow,
     OpportunityStamp,
+    RetainerRow,
 )
 from adapters.salesforce.errors import children, read, read_named, value_at
 from adapters.salesforce.settings import SalesforceSettings
+from adapters.salesforce.terms_sheet import read_sheet
 from canonical.client import Address
-from canonical.deal import Deal, DealAccount, DealLine, DealPerson, WonDeal
+from canonical.deal import (
+    Deal,
+    DealAccount,
+    DealLine,
+    DealPerson,
+    LineKind,
+    RetainerTerms,
+    WonDeal,
+)
 from canonical.errors import AnswerUnreadable
 from canonical.ids import ExternalRef
 from canonical.payment import BillingStatus
 
 OPPORTUNITY, ACCOUNT, LINE = "opportunity", "account", "opportunity_line_item"
-ROLE = "role"
+LINE_ITEM = "OpportunityLineItem"
 _COUNTRY = re.compile(r"^[A-Z]{2}$")
 
 
@@ -45,6 +55,7 @@ def deal_of(system: str, row: Row, settings: SalesforceSettings) -> Deal:
     """A row of `queries.one_deal` as the deal it tells."""
     opportunity = read(system, OpportunityRow, row, "Opportunity")
     terms = read_named(system, DealTerms, row, settings.opportunity.paths(), "Opportunity")
+    sheet = read_sheet(terms.contract_terms)
     return Deal(
         reference=reference(system, OPPORTUNITY, opportunity.Id, "Opportunity.Id"),
         revision=revision_of(row, settings),
@@ -65,6 +76,8 @@ def deal_of(system: str, row: Row, settings: SalesforceSettings) -> Deal:
         service_end=terms.service_end,
         team=team_of(system, row, settings),
         amends=_amended(system, terms.amends, settings),
+        terms=sheet.terms,
+        terms_unreadable=sheet.unreadable,
     )
 
 
@@ -155,17 +168,35 @@ def currencies_of(status: BillingStatus) -> set[str]:
 
 
 def _line(system: str, raw: Row, settings: SalesforceSettings) -> DealLine:
-    line = read(system, LineRow, raw, "OpportunityLineItem")
-    terms = read_named(system, LineTerms, raw, settings.line.paths(), "OpportunityLineItem")
-    sells_role = (terms.kind or "").casefold() == settings.role_family.casefold()
+    line = read(system, LineRow, raw, LINE_ITEM)
+    terms = read_named(system, LineTerms, raw, settings.line.paths(), LINE_ITEM)
+    family = terms.kind or line.ProductCode or ""
+    kind = settings.kinds.get(family.casefold(), family)
+    product = terms.role or line.ProductCode or ""
     return DealLine(
-        reference=reference(system, LINE, line.Id, "OpportunityLineItem.Id"),
-        kind=ROLE if sells_role else terms.kind or line.ProductCode or "",
-        role=(terms.role or line.ProductCode or "") if sells_role else "",
+        reference=reference(system, LINE, line.Id, f"{LINE_ITEM}.Id"),
+        kind=kind,
+        item_id=terms.item_id or "",
+        role=product if kind == LineKind.ROLE else "",
         quantity=line.Quantity,
         unit_price=line.UnitPrice,
         effective_from=line.ServiceDate,
-        description=line.Description or "",
+        description=line.Description or ("" if kind == LineKind.ROLE else product),
+        retainer=_retainer(system, raw, settings) if kind == LineKind.RETAINER else None,
+    )
+
+
+def _retainer(system: str, raw: Row, settings: SalesforceSettings) -> RetainerTerms:
+    if settings.retainer is None:
+        return RetainerTerms()
+    row = read_named(system, RetainerRow, raw, settings.retainer.paths(), LINE_ITEM)
+    return RetainerTerms(
+        period=row.period or "",
+        overage_rate=row.overage_rate,
+        rollover_hours_max=row.rollover_hours_max,
+        rollover_periods=row.rollover_periods,
+        deficit_rolls=bool(row.deficit_rolls),
+        unused_at_close=row.unused_at_close or "",
     )
 
 

@@ -52,6 +52,12 @@ def account_fields(settings: SalesforceSettings) -> list[str]:
     return _unique([*ACCOUNT, *settings.account.paths().values()])
 
 
+def line_fields(settings: SalesforceSettings) -> list[str]:
+    """The organisation's own fields of a line item."""
+    retainer = settings.retainer.paths() if settings.retainer is not None else {}
+    return _unique([*settings.line.paths().values(), *retainer.values()])
+
+
 def _deals(settings: SalesforceSettings) -> str:
     fields = _unique(
         [
@@ -60,7 +66,7 @@ def _deals(settings: SalesforceSettings) -> str:
             *(f"Account.{name}" for name in account_fields(settings)),
         ]
     )
-    lines = _unique([*LINE, *settings.line.paths().values()])
+    lines = _unique([*LINE, *line_fields(settings)])
     subs = [sub_select(lines, "OpportunityLineItems", "SortOrder, Id")]
     if settings.team is not None:
         team = settings.team

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from adapters.platforms.salesforce.rest import ObjectDescription, SalesforceRest
+from adapters.salesforce.queries import line_fields
 from adapters.salesforce.settings import SalesforceSettings
 from canonical.errors import SetupInvalid
 
@@ -13,9 +14,11 @@ async def require_fields(rest: SalesforceRest, settings: SalesforceSettings) -> 
     """Raises SetupInvalid with every field that is missing or not ours to write."""
     opportunity = await rest.describe("Opportunity")
     account = await rest.describe("Account")
+    line = await rest.describe("OpportunityLineItem")
     problems = [
         *_missing(opportunity, settings.opportunity.paths().values()),
         *_missing(account, settings.account.paths().values()),
+        *_missing(line, line_fields(settings)),
         *_not_writable(opportunity, settings.status.paths().values()),
     ]
     relationships = {each.relationshipName for each in opportunity.childRelationships}
@@ -24,7 +27,7 @@ async def require_fields(rest: SalesforceRest, settings: SalesforceSettings) -> 
     if problems:
         raise SetupInvalid(
             f"{rest.system}: {'; '.join(problems)}. Create the fields, let the integration user "
-            "see and edit them, or name others in the settings"
+            "see and edit them, or name others in the settings (none: an empty name)"
         )
 
 

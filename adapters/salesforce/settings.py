@@ -12,8 +12,11 @@ organisation has no such field: it is not asked for, and the deal is read as if 
   consultants seldom have a Salesforce user; an organisation that keeps it in Opportunity Teams sets
   `team` to `{relationship: OpportunityTeamMembers, name: User.Name, email: User.Email,
   role: TeamMemberRole}`.
-- Rates are line items: one per role and rate, `UnitPrice` per hour, `ServiceDate` the day from
-  which it holds, the role being the product's name; a role whose rate changes has two lines.
+- What was sold are line items; the product's family says what a line means (`Role`, `Retainer`,
+  `Milestone`, `Fixed Fee`, `Expenses`; docs/connecting-systems.md says what quantity, price and
+  date are to each). Custom fields of the line: an id of its own, and the terms of a retainer.
+- What no line says (policies, retention, progress, caps ...) stands on the terms sheet, a long text
+  of the Opportunity in YAML.
 - Billing status goes to custom fields of the Opportunity.
 """
 
@@ -33,6 +36,7 @@ from pydantic import (
 )
 
 from adapters.platforms.salesforce.soql import FieldPath
+from canonical.deal import LineKind
 from canonical.errors import SetupInvalid
 from canonical.landscape import SystemInstance
 from canonical.payment import BillingStage
@@ -73,6 +77,8 @@ class OpportunityFields(_Names):
     service_start: OptionalPath = "Service_Start__c"
     service_end: OptionalPath = "Service_End__c"
     amends: OptionalPath = "Amends_Opportunity__c"
+    contract_terms: OptionalPath = "Contract_Terms__c"
+    """The terms sheet: a long text area, plain YAML."""
 
 
 class AccountFields(_Names):
@@ -87,6 +93,21 @@ class AccountFields(_Names):
 class LineFields(_Names):
     kind: OptionalPath = "Product2.Family"
     role: OptionalPath = "Product2.Name"
+    item_id: OptionalPath = "Billing_Item_Id__c"
+    """The line's own name: of a milestone, an instalment or a retainer."""
+
+
+class RetainerFields(_Names):
+    """Of a line item that sells a retainer, beside quantity and price."""
+
+    period: OptionalPath = "Retainer_Period__c"
+    """A picklist whose API values are month, quarter and year."""
+    overage_rate: OptionalPath = "Overage_Rate__c"
+    rollover_hours_max: OptionalPath = "Rollover_Hours_Max__c"
+    rollover_periods: OptionalPath = "Rollover_Periods__c"
+    deficit_rolls: OptionalPath = "Deficit_Rolls__c"
+    unused_at_close: OptionalPath = "Unused_At_Close__c"
+    """A picklist whose API values are refund and forfeit."""
 
 
 class TeamFields(_Names):
@@ -134,12 +155,22 @@ class SalesforceSettings(BaseModel):
     opportunity: OpportunityFields = OpportunityFields()
     account: AccountFields = AccountFields()
     line: LineFields = LineFields()
+    retainer: RetainerFields | None = RetainerFields()
+    """None: line items have no such fields; the terms sheet says how a retainer works."""
     team: TeamFields | None = TeamFields()
     status: StatusFields = StatusFields()
     one_currency: str = ""
     """The organisation's currency where it has only one."""
     role_family: str = "Role"
-    """The product family of lines that sell a role's hours; other families are told as they are."""
+    """The product family of lines that sell a role's hours."""
+    retainer_family: str = "Retainer"
+    milestone_family: str = "Milestone"
+    fee_family: str = "Fixed Fee"
+    expenses_family: str = "Expenses"
+    """Of estimates; whether expenses are billed is the deal's mark-up."""
+    other_families: tuple[str, ...] = ()
+    """Of lines that are sold on the same deals and billed elsewhere. A family that is named nowhere
+    is told as it is, and a deal with such a line is refused when the line has a price."""
     countries: dict[str, str] = {}
     """Country names as people write them (case folded) to ISO 3166-1 alpha-2 codes."""
     stages: dict[BillingStage, str] = STAGES
@@ -158,7 +189,22 @@ class SalesforceSettings(BaseModel):
         missing = set(BillingStage) - set(self.stages)
         if missing:
             raise ValueError(f"`stages` has no value for {', '.join(sorted(missing))}")
+        if len(self.kinds) < len(self.other_families) + 5:
+            raise ValueError("a product family has two meanings; name each of them once")
         return self
+
+    @property
+    def kinds(self) -> dict[str, LineKind]:
+        """What the lines of a product family are, by its name in any case."""
+        families = [
+            (self.role_family, LineKind.ROLE),
+            (self.retainer_family, LineKind.RETAINER),
+            (self.milestone_family, LineKind.MILESTONE),
+            (self.fee_family, LineKind.FEE),
+            (self.expenses_family, LineKind.EXPENSES),
+            *((family, LineKind.OTHER) for family in self.other_families),
+        ]
+        return {family.casefold(): kind for family, kind in families}
 
 
 def settings_of(system: SystemInstance) -> SalesforceSettings:

@@ -124,6 +124,7 @@ def _terms() -> tuple[Field, ...]:
         Field("Service_Start__c", FieldType.DATE),
         Field("Service_End__c", FieldType.DATE),
         reference("Amends_Opportunity__c", "Opportunity", "Amends_Opportunity__r"),
+        Field("Contract_Terms__c", FieldType.TEXTAREA, length=131_072),
     )
 
 
@@ -184,6 +185,20 @@ def _line() -> ObjectType:
         Field("ServiceDate", FieldType.DATE),
         text("Description"),
         Field("SortOrder", FieldType.DOUBLE),
+        text("Billing_Item_Id__c", 80),
+        *_retainer(),
+    )
+
+
+def _retainer() -> tuple[Field, ...]:
+    """The picklists take any value, as unrestricted ones do, so that bad deals can be told."""
+    return (
+        Field("Retainer_Period__c", FieldType.PICKLIST),
+        Field("Overage_Rate__c", FieldType.CURRENCY),
+        Field("Rollover_Hours_Max__c", FieldType.DOUBLE),
+        Field("Rollover_Periods__c", FieldType.DOUBLE),
+        Field("Deficit_Rolls__c", FieldType.BOOLEAN),
+        Field("Unused_At_Close__c", FieldType.PICKLIST),
     )
 
 

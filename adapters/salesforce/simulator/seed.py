@@ -32,6 +32,10 @@ class SeedAccount(_Seed):
 
 
 class SeedLine(_Seed):
+    """A line of any family. A role: `hours` sold at `rate`; a retainer: `hours` of a period at
+    `rate` for the period; a milestone or an instalment: `hours` (1) x `rate` is the amount, and
+    `effective_from` the day on which an instalment is due."""
+
     product: str
     family: str = "Role"
     code: str = ""
@@ -39,6 +43,14 @@ class SeedLine(_Seed):
     rate: Decimal = Decimal(0)
     effective_from: date | None = None
     description: str = ""
+    item_id: str = ""
+    period: str = ""
+    """Of a retainer, like all that follows: `month`, `quarter` or `year`."""
+    overage_rate: Decimal | None = None
+    rollover_hours_max: Decimal | None = None
+    rollover_periods: int | None = None
+    deficit_rolls: bool = False
+    unused_at_close: str = ""
 
 
 class SeedPerson(_Seed):
@@ -63,6 +75,8 @@ class SeedDeal(_Seed):
     service_start: date | None = None
     service_end: date | None = None
     amends: str = ""
+    contract_terms: str = ""
+    """The terms sheet, as people write it: YAML."""
     lines: tuple[SeedLine, ...] = ()
     team: tuple[SeedPerson, ...] = ()
 
@@ -133,6 +147,7 @@ def _opportunity(deal: SeedDeal) -> dict[str, object]:
         "Service_Start__c": deal.service_start,
         "Service_End__c": deal.service_end,
         "Amends_Opportunity__c": deal.amends,
+        "Contract_Terms__c": deal.contract_terms,
     }
 
 
@@ -157,8 +172,24 @@ def _line(
         "ServiceDate": line.effective_from,
         "Description": line.description,
         "SortOrder": order,
+        **_own_fields(line),
     }
     return organisation.create("OpportunityLineItem", _values(values), as_admin=True)
+
+
+def _own_fields(line: SeedLine) -> dict[str, object]:
+    """The administrator's; told only where they say something, since an organisation may lack
+    them."""
+    fields: dict[str, object] = {
+        "Billing_Item_Id__c": line.item_id,
+        "Retainer_Period__c": line.period,
+        "Overage_Rate__c": line.overage_rate,
+        "Rollover_Hours_Max__c": line.rollover_hours_max,
+        "Rollover_Periods__c": line.rollover_periods,
+        "Deficit_Rolls__c": line.deficit_rolls or None,
+        "Unused_At_Close__c": line.unused_at_close,
+    }
+    return fields
 
 
 def _values(told: Mapping[str, object]) -> dict[str, Json]:

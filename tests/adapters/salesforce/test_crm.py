@@ -38,7 +38,7 @@ async def test_a_role_whose_rate_changes_has_two_lines(bench: SalesforceBench) -
     assert [(line.kind, line.role, line.unit_price, line.effective_from) for line in lines] == [
         ("role", "Senior Consultant", Decimal("150.00"), None),
         ("role", "Senior Consultant", Decimal("157.50"), date(2026, 11, 16)),
-        ("Expenses", "", Decimal(0), None),
+        ("expenses", "", Decimal(0), None),
     ]
 
 

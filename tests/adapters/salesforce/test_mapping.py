@@ -36,6 +36,7 @@ ROW: dict[str, Any] = {
     "Service_Start__c": None,
     "Service_End__c": None,
     "Amends_Opportunity__c": "006Ab00000AAAAA",
+    "Contract_Terms__c": None,
     "Account": {
         "Id": "001Ab00000QrStUIAV",
         "Name": "Harrow & Pike",
@@ -83,7 +84,11 @@ def test_a_deal_names_the_one_that_it_amends_in_full() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Name", "Amount", "PO_Number__c", "OpportunityLineItems", "Project_Team__r"]
+    "name",
+    [
+        *("Name", "Amount", "PO_Number__c", "Contract_Terms__c"),
+        *("OpportunityLineItems", "Project_Team__r"),
+    ],
 )
 def test_a_missing_field_is_drift_at_its_place(name: str) -> None:
     with pytest.raises(AnswerUnreadable) as unreadable:
@@ -98,6 +103,7 @@ def test_a_missing_field_is_drift_at_its_place(name: str) -> None:
         ("Amount", "a lot"),
         ("CloseDate", "31.03.2026"),
         ("Payment_Days__c", Decimal("30.5")),
+        ("Contract_Terms__c", Decimal(5)),
         ("Name", None),
         ("Amends_Opportunity__c", "the first one"),
         ("OpportunityLineItems", "none"),
@@ -168,6 +174,7 @@ def test_a_status_leaves_alone_what_it_does_not_speak_of() -> None:
         ({"instance_url": "https://x.example", "username": "u", "one_currency": "EUR"}, "currency"),
         ({"instance_url": "https://x.example", "username": "u", "usernam": "u"}, "usernam"),
         ({"instance_url": "https://x.example", "username": "u", "stages": {}}, "stages"),
+        ({"instance_url": "https://x.example", "username": "u", "fee_family": "ROLE"}, "family"),
         (
             {
                 "instance_url": "https://x.example",
