@@ -174,6 +174,17 @@ async def test_a_role_that_kantata_does_not_know_is_refused_before_anything_is_c
     assert refused.value.fields == ("rates.role",)
 
 
+async def test_a_project_without_rates_has_its_team_and_no_rate_card() -> None:
+    async with open_workshop() as workshop:
+        project = await set_up(workshop, rates=())
+        await workshop.psa.ensure_team(make_plan(rates=()), project, key="FALK-006")
+        assert await set_up(workshop, rates=()) == project
+        cards = list(workshop.office.rows("rate_cards"))
+        seats = list(workshop.office.rows("workspace_resources"))
+    assert cards == []
+    assert len(seats) == len(make_plan().team)
+
+
 async def test_an_older_status_never_overwrites_a_newer_one() -> None:
     async with open_workshop() as workshop:
         await workshop.psa.tell_status(workshop.project, make_status(5, BillingStage.PAID))

@@ -263,6 +263,17 @@ async def test_a_project_gets_one_task_per_role_and_new_ones_later(
     assert (writes, proxy.calls["model.project.work.write"]) == (1, 1)
 
 
+async def test_a_project_without_roles_has_no_tasks_and_is_found_again(
+    erp: Erp, proxy: FaultProxy
+) -> None:
+    client = await erp.ensure_client(make_client(), key="c")
+    plan = make_plan().model_copy(update={"rates": (), "team": ()})
+    project = await erp.ensure_project(plan, client, key="p")
+    assert await erp.ensure_project(plan, client, key="p") == project
+    await erp.archive_project(project)
+    assert proxy.calls["model.project.work.write"] == 1
+
+
 async def test_an_archived_project_is_reopened_by_a_new_attempt(
     erp: Erp, proxy: FaultProxy
 ) -> None:
