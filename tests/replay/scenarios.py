@@ -122,7 +122,7 @@ async def an_engagement_is_held_and_closed_with_open_work(bench: Bench) -> list[
     await bench.nudge(bench.engagement)
     await bench.until_page_says(bench.engagement, f"a hold before: Bill {PERIOD}")
     await bench.tell(bench.engagement, names.RESUME)
-    await bench.until_called("rate_run")
+    await bench.until_called("bill_run")
     bench.world.still_open = ("invoice INV-1 is not paid",)
     await bench.tell(bench.engagement, names.CLOSE)
     await bench.until_page_says(bench.engagement, "open work to end")

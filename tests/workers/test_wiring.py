@@ -72,7 +72,7 @@ def test_the_sources_name_the_activities_that_they_call() -> None:
     """Else the test below would prove nothing."""
     assert len(CALLS) >= 25
     assert Call("PsaSetupActivities", "ensure_psa_team", True) in CALLS
-    assert Call("BillingActivities", "rate_run", False) in CALLS
+    assert Call("BillingActivities", "bill_run", False) in CALLS
 
 
 async def test_every_activity_that_a_workflow_calls_is_served_where_it_is_called(

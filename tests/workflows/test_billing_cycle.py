@@ -51,7 +51,7 @@ async def test_an_incomplete_source_parks_the_run_with_a_case_until_it_is_retrie
     page = await bench.until_page_says(id, "9 there, 8 here")
     assert "Prove the time source complete cannot go on" in page
     assert [case.cause for case in bench.world.open_cases()] == ["SourceIncomplete"]
-    assert bench.world.count("rate_run") == 0
+    assert bench.world.count("bill_run") == 0
     await bench.tell(id, names.RETRY_NOW)
     await ended(bench, id)
     assert bench.world.open_cases() == []
@@ -64,21 +64,21 @@ async def test_expenses_that_are_pushed_are_proven_by_their_declaration(bench: B
     (asked,) = bench.world.requests["prove_pushed"]
     assert isinstance(asked, ProvePushed)
     assert asked.system == bench.world.expenses_system
-    assert bench.world.calls.index("prove_pushed") < bench.world.calls.index("rate_run")
+    assert bench.world.calls.index("prove_pushed") < bench.world.calls.index("bill_run")
 
 
 async def test_expenses_that_are_pulled_are_compared_with_their_own_system(bench: Bench) -> None:
     await bench.listen()
     pulled = bench.world.systems.model_copy(update={"expenses": bench.world.expenses_system})
     await ended(bench, await started(bench, pulled))
-    assert bench.world.calls == ["prove_pulled", "prove_pulled", "rate_run"]
+    assert bench.world.calls == ["prove_pulled", "prove_pulled", "bill_run"]
 
 
 async def test_a_system_that_keeps_time_and_expenses_is_asked_once(bench: Bench) -> None:
     await bench.listen()
     both = bench.world.systems.model_copy(update={"expenses": bench.world.systems.time})
     await ended(bench, await started(bench, both))
-    assert bench.world.calls == ["prove_pulled", "rate_run"]
+    assert bench.world.calls == ["prove_pulled", "bill_run"]
 
 
 async def test_a_run_without_work_tells_the_engagement_that_nothing_is_open(bench: Bench) -> None:

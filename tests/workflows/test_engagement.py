@@ -49,9 +49,9 @@ async def test_each_cut_off_starts_one_billing_run_even_when_nudged_twice(bench:
     bench.world.cut_off(id, "2026-10", run=1)
     for _ in range(2):
         await bench.handle(id).signal(names.NEWS)
-    await bench.until(lambda: bench.world.count("rate_run") == 1, "one run")
+    await bench.until(lambda: bench.world.count("bill_run") == 1, "one run")
     await asyncio.sleep(0.3)
-    assert bench.world.count("rate_run") == 1
+    assert bench.world.count("bill_run") == 1
 
 
 async def test_it_closes_when_ordered_only_after_its_invoices_have_ended(bench: Bench) -> None:
@@ -153,7 +153,7 @@ async def test_it_continues_as_new_with_an_open_invoice_and_loses_nothing(bench:
         await handle.signal(names.NEWS)
     bench.world.cut_off(id, "2026-11", run=2)
     await handle.signal(names.NEWS)
-    await bench.until(lambda: bench.world.count("rate_run") == 2, "the second run")
+    await bench.until(lambda: bench.world.count("bill_run") == 2, "the second run")
     assert await bench.status(invoice_workflow) is WorkflowExecutionStatus.RUNNING
     bench.world.invoice(1, paid="1190.00")
     await bench.handle(invoice_workflow).signal(names.NEWS)

@@ -249,8 +249,8 @@ class World:
         return Completeness()
 
     @activity.defn
-    async def rate_run(self, request: RunBilling) -> RunSummary:
-        self._happens("rate_run", request)
+    async def bill_run(self, request: RunBilling) -> RunSummary:
+        self._happens("bill_run", request)
         invoices = self.invoices_of_run.get(request.run.run, ())
         return RunSummary(
             run=request.run, transactions=len(invoices), held=0, net=None, invoices=invoices
