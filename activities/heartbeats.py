@@ -1,13 +1,16 @@
 """Heartbeats as a context manager: a killed worker is noticed in seconds, quick calls cost no
-beat."""
+beat, and a long step's next attempt goes on where this one was."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 
 from temporalio import activity
+
+_PROGRESS: ContextVar[list[object]] = ContextVar("progress of the activity")
 
 
 @asynccontextmanager
@@ -19,16 +22,32 @@ async def beating() -> AsyncIterator[None]:
     if timeout is None:
         yield
         return
-    beats = asyncio.create_task(_beat(timeout.total_seconds() / 2))
+    # What an earlier attempt reached is told again: a beat without it would make it forgotten.
+    progress = list[object](activity.info().heartbeat_details)
+    token = _PROGRESS.set(progress)
+    beats = asyncio.create_task(_beat(timeout.total_seconds() / 2, progress))
     try:
         yield
+    except Exception:
+        if progress:
+            activity.heartbeat(*progress)
+        raise
     finally:
+        _PROGRESS.reset(token)
         beats.cancel()
         with suppress(asyncio.CancelledError):
             await beats
 
 
-async def _beat(every_s: float) -> None:
+def keep_progress(reached: object) -> None:
+    """How far a step has come: the next beats tell it, and its next attempt finds it in
+    `activity.info().heartbeat_details`."""
+    progress = _PROGRESS.get(None)
+    if progress is not None:
+        progress[:] = [reached]
+
+
+async def _beat(every_s: float, progress: list[object]) -> None:
     while True:
         await asyncio.sleep(every_s)
-        activity.heartbeat()
+        activity.heartbeat(*progress)
