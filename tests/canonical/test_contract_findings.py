@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from canonical.deal import Deal
+from canonical.deal import Deal, DealLine
 from tests.canonical.deals import (
     codes_of,
     fee_line,
@@ -34,7 +34,7 @@ def row(name: str, rest: str, role: str = "Consultant", rate: str = "100") -> st
     return f"{{row: {name}, role: {role}, rate: {rate}, effective_from: {rest}}}"
 
 
-RETAINERS = {
+RETAINERS: dict[str, tuple[DealLine, Found]] = {
     "without period": (
         retainer_line(period=""),
         Found("period_missing", "contract.retainer.period", "missing"),
@@ -79,8 +79,8 @@ RETAINERS = {
 
 
 @pytest.mark.parametrize(("line", "found"), RETAINERS.values(), ids=RETAINERS.keys())
-def test_a_retainer_that_cannot_be_billed(line: object, found: Found) -> None:
-    assert_found(sold_by("retainer", line), found)  # type: ignore[arg-type]  # of a table
+def test_a_retainer_that_cannot_be_billed(line: DealLine, found: Found) -> None:
+    assert_found(sold_by("retainer", line), found)
 
 
 def assert_found(deal: Deal, found: Found) -> None:

@@ -155,6 +155,7 @@ SHEETS = {
         "payers: [{customer: K-10042, share: 1, tax_code: NONE}]",
         ["tax_unmapped"],
     ),
+    "payers that are no list": ("payers: K-10042", ["payers_invalid"]),
     "payers that are no rows": ("payers: [[K-10042]]", ["payers_invalid"]),
 }
 

@@ -11,7 +11,7 @@ from adapters.salesforce import build
 from adapters.salesforce.simulator.seed import SeedDeal, SeedLine
 from canonical.agreement import agree
 from canonical.contract import ContractVersion, ExpensesLine, TimeAndMaterialsLine
-from canonical.deal import Deal, LineKind
+from canonical.deal import Deal, LineKind, RetainerTerms
 from canonical.errors import SetupInvalid
 from canonical.terms.lines import (
     FixedFeeLine,
@@ -153,17 +153,18 @@ async def test_an_organisation_without_the_optional_fields_works() -> None:
     simulator.organisation.types["Opportunity"].hide("Contract_Terms__c")
     for name in OPTIONAL:
         simulator.organisation.types["OpportunityLineItem"].hide(name)
-    deal = sold.milestones().model_copy(update={"contract_terms": ""})
-    seeded = simulator.seed(deal)
+    line = SeedLine(product="Advisory", family="Retainer", hours=Decimal(20), rate=Decimal(3000))
+    seeded = simulator.seed(sold.sold_by("retainer", line))
+    simulator.win(seeded.opportunity)
     ports = build(
         make_context(app, opportunity={"contract_terms": ""}, line={"item_id": ""}, retainer=None)
     )
     assert ports.crm is not None
     assert "every field" in await ports.crm.check()
-    heard = await ports.crm.read_deal(opportunity(seeded.opportunity))
+    deal = await ports.crm.read_deal(opportunity(seeded.opportunity))
     await ports.close()
-    assert heard.terms == {}
-    assert [line.kind for line in heard.lines] == ["milestone", "milestone", "role"]
+    assert (deal.terms, deal.lines[0].retainer) == ({}, RetainerTerms())
+    assert [each.code for each in findings_of(deal)] == ["period_missing", "overage_rate_missing"]
 
 
 async def test_the_check_names_fields_of_line_items_that_are_missing(
