@@ -15,10 +15,11 @@ from canonical.validation.report import Finding, finding
 def sheet_findings(deal: Deal, entity: LegalEntity | None) -> Iterator[Finding]:
     unreadable = deal.terms_unreadable
     if unreadable is not None:
+        where = f", line {unreadable.line}," if unreadable.line else ""
         yield finding(
             "terms_unreadable",
             "terms",
-            f"line {unreadable.line} of the terms sheet cannot be read: {unreadable.reason}",
+            f"the terms sheet{where} cannot be read: {unreadable.reason}",
             unreadable.remedy,
         )
     for name, whose in OWNED.items():
