@@ -22,8 +22,8 @@ $(READY): requirements/lock.txt pyproject.toml scripts/setup
 
 setup: $(READY) ## make .venv with the locked packages; the other targets do it themselves
 
-demo: $(READY) ## run one engagement live, from a signed deal to a paid invoice (DEMO_EXIT=1: then leave)
-	@$(BIN)/c2c demo
+demo: $(READY) ## run one engagement live, from a signed deal to a paid invoice (SCENARIO=retainer: another contract; DEMO_EXIT=1: then leave)
+	@$(BIN)/c2c demo $(if $(SCENARIO),--scenario $(SCENARIO))
 
 test: $(READY) ## run all tests (TEST_PROCESSES=2)
 	@$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from canonical.case import Case, CaseState
 from canonical.ids import EngagementId, ExternalRef, InvoiceId
+from canonical.landscape import Owner
 from canonical.money import Money
 from canonical.records import EngagementRecord, InvoiceStanding
 from store import references
 from store.engagements import EngagementStore
 from store.engine import transaction
 from store.invoices import InvoiceStore
-from store.tables import billing_transaction, engagement, exception_case, invoice, posting
+from store.tables import (
+    billing_transaction,
+    engagement,
+    exception_case,
+    invoice,
+    journal_entry,
+    journal_line,
+    posting,
+)
 
 ROWS_MAX = 1_000
 
@@ -92,3 +102,22 @@ class Overview:
             )
             for row in rows
         ]
+
+
+async def account_balances(engine: AsyncEngine, legal_entity: str) -> dict[str, Decimal]:
+    """Balances of an entity's ledger in its currency, by account (debits positive); those that are
+    zero, and journals that only the ERP keeps, are left out."""
+    columns = journal_line.c
+    query = (
+        select(columns.account, func.sum(columns.amount))
+        .join(journal_entry, journal_entry.c.id == columns.journal_id)
+        .where(
+            journal_entry.c.legal_entity == legal_entity,
+            journal_entry.c.owner == Owner.ENGINE.value,
+        )
+        .group_by(columns.account)
+        .order_by(columns.account)
+    )
+    async with transaction(engine) as connection:
+        found = await connection.execute(query)
+        return {str(account): balance for account, balance in found if balance}

@@ -26,6 +26,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from adapters.salesforce.simulator.seed import SeedAccount, SeedDeal, SeedLine, SeedPerson
+from canonical.periods import last_day
 from workers.local.landscape import ENTITY
 
 CLIENT = "Falkenstein Maschinenbau GmbH"
@@ -33,6 +34,7 @@ APPROVER = "Clara Weiss"
 FIRST_PAYMENT = Decimal("5000.00")
 
 NET, TAX, GROSS = Decimal("6302.84"), Decimal("1197.54"), Decimal("7500.38")
+LABOUR, EXPENSES = Decimal("5989.99"), Decimal("312.85")
 TRANSACTIONS = 8
 
 
@@ -93,6 +95,12 @@ class Month:
 
     def day(self, number: int) -> date:
         return self.first.replace(day=number)
+
+    def last(self) -> date:
+        return last_day(self.period)
+
+    def before_it(self) -> Month:
+        return Month.before(self.first)
 
 
 def deal(month: Month, *, number: int = 1) -> SeedDeal:

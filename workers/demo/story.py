@@ -8,8 +8,9 @@ steps and break things in between.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook
 
 from adapters.salesforce.simulator.seed import SeedDeal
+from canonical.billing import BillingPreview
 from canonical.ids import EngagementId, ExternalRef
 from canonical.invoice import InvoiceState
 from canonical.records import EngagementRecord, InvoiceStanding
@@ -28,6 +30,7 @@ from workers.demo import script
 from workers.local import landscape as places
 from workers.local.stack import LocalStack
 from workflows import names
+from workflows.revenue_close import RevenueClose, RevenueClosed, RevenueCloseParams
 
 T = TypeVar("T")
 
@@ -45,10 +48,11 @@ class Story:
     """One engagement on a running stack."""
 
     def __init__(self, stack: LocalStack, engine: AsyncEngine, today: date) -> None:
-        self.stack, self.month = stack, script.Month.before(today)
+        self.stack, self.today, self.month = stack, today, script.Month.before(today)
         self.overview = Overview(engine)
         self.opportunity, self.patience_s = "", PATIENCE_S
         self.cutoff = datetime.now(UTC)
+        self._delivered = 0
         self._people: dict[str, str] = {}
         self._roles: dict[str, str] = {}
         self._entries: dict[script.Worked, str] = {}
@@ -90,6 +94,12 @@ class Story:
         self._log(project, script.LEFT_OUT)
         office.leave_out_events(0)
 
+    async def log(self, entries: Sequence[script.Worked]) -> None:
+        """Consultants log time in the story's month, and all of it is approved."""
+        project = await self.psa_project()
+        for worked in entries:
+            self._log(project, worked)
+
     def recall(self, worked: script.Worked = script.RECALLED) -> None:
         """A timesheet was approved by mistake: its approval is taken back."""
         sheet = self._sheets[worked]
@@ -101,7 +111,7 @@ class Story:
         """The expense tool sends approved expenses, signed, and declares them complete up to the
         instant that finance will cut off at."""
         code = code or (await self.engagement()).project_code
-        project = {"system": places.EXPENSES, "kind": "project", "id": code}
+        project = self._project(code)
         now = self.cutoff = datetime.now(UTC)
         items = [_expense(spent, project, self.month, now, currency) for spent in script.SPENT]
         batch = f"batch/{code}/{currency}"
@@ -115,6 +125,73 @@ class Story:
         done = {"type": "source.completed", "id": f"done/{code}/{currency}", "project": project}
         await self.push({**done, "up_to": _iso(now), "totals": totals})
 
+    async def declare_no_expenses(self, batch: str = "") -> None:
+        """The expense tool declares that there is nothing, up to the instant of the cut-off."""
+        code = (await self.engagement()).project_code
+        now = self.cutoff = datetime.now(UTC)
+        await self.push(
+            {
+                "type": "source.completed",
+                "id": f"nothing/{code}/{self.month.period}/{batch}",
+                "project": self._project(code),
+                "up_to": _iso(now),
+                "totals": {"kind": "expense", "count": 0, "quantity": 0, "cost": "0"},
+            }
+        )
+
+    async def accept(self, milestone: str, day: date) -> None:
+        """The client accepts a milestone: the signed protocol is the evidence."""
+        code = (await self.engagement()).project_code
+        protocol = f"{code} {milestone} accepted {day}"
+        await self.push(
+            {
+                "type": "milestone.achieved",
+                "id": f"{code}/{milestone}",
+                "project": self._project(code),
+                "milestone": milestone,
+                "accepted_by": "Dr. Klara Falkenstein",
+                "accepted_on": str(day),
+                "document_hash": hashlib.sha256(protocol.encode()).hexdigest(),
+            }
+        )
+
+    async def report_progress(self, as_of: date, to_date: Decimal, estimate: Decimal) -> None:
+        """Project control says what is spent, and what it will be in the end."""
+        code = (await self.engagement()).project_code
+        await self.push(
+            {
+                "type": "progress.reported",
+                "id": f"{code}/progress/{as_of}",
+                "project": self._project(code),
+                "as_of": str(as_of),
+                "to_date": str(to_date),
+                "estimate": str(estimate),
+            }
+        )
+
+    async def release(self, condition: str) -> None:
+        """The condition is met on which the client pays what it kept back."""
+        code = (await self.engagement()).project_code
+        await self.push(
+            {
+                "type": "retention.released",
+                "id": f"{code}/release",
+                "project": self._project(code),
+                "condition": condition,
+            }
+        )
+
+    async def preview(self) -> BillingPreview:
+        """What a billing run of the month would make now, asked of the engagement's workflow."""
+        handle = self.stack.client.get_workflow_handle(names.engagement(self.engagement_id))
+        answer: BillingPreview = await handle.execute_update(
+            names.PREVIEW_BILLING, self.month.period, result_type=BillingPreview
+        )
+        again = await handle.query("billing_preview", result_type=BillingPreview)
+        if again != answer:
+            raise StoryStuck("the query shows another preview than the update answered")
+        return answer
+
     async def cut_off(self, code: str = "", *, ordered_by: str = "finance") -> None:
         """Finance closes the month for billing."""
         code = code or (await self.engagement()).project_code
@@ -125,7 +202,7 @@ class Story:
                 "legal_entity": places.ENTITY,
                 "period": self.month.period,
                 "cutoff": _iso(self.cutoff),
-                "project": {"system": places.EXPENSES, "kind": "project", "id": code},
+                "project": self._project(code),
             }
         )
 
@@ -134,6 +211,41 @@ class Story:
         invoice = await self.erp_invoice()
         async with self.stack.erp.accountant() as accountant:
             await accountant.pay(int(invoice.id), datetime.now(UTC).date(), reference, amount)
+
+    async def collect(self) -> InvoiceStanding:
+        """The client pays the newest invoice, all at once."""
+        *_, newest = await self.overview.invoices(self.engagement_id)
+        reference = await self.overview.posted_as(newest.id)
+        if reference is None:
+            raise StoryStuck(f"invoice {newest.key} is not in the ERP yet")
+        async with self.stack.erp.accountant() as accountant:
+            today = datetime.now(UTC).date()
+            await accountant.pay(int(reference.id), today, f"BANK {newest.key}")
+        return await self.until_invoice(
+            lambda each: each.id == newest.id and each.paid == newest.gross,
+            f"invoice {newest.key} to be paid",
+        )
+
+    async def close_revenue(self, period: str = "") -> RevenueClosed:
+        """Finance closes the revenue of a period: its journals go to the ERP."""
+        params = RevenueCloseParams(
+            legal_entity=places.ENTITY, period=period or self.month.period, erp=places.ERP
+        )
+        workflow = names.revenue_close(params.legal_entity, params.period)
+        try:
+            async with asyncio.timeout(self.patience_s):
+                return await self.stack.client.execute_workflow(
+                    RevenueClose.run, params, id=workflow, task_queue=names.MAIN_QUEUE
+                )
+        except TimeoutError:
+            page: str = await self.stack.client.get_workflow_handle(workflow).query("status")
+            raise StoryStuck(f"waited {self.patience_s:g} s for {workflow}: {page}") from None
+
+    async def finish(self) -> None:
+        """The engagement is closed when the CRM has heard that all is paid."""
+        await self.until_crm_says("Paid")
+        await self.close()
+        await self.until_closed()
 
     async def close(self) -> None:
         """Operations order the engagement to close."""
@@ -153,6 +265,19 @@ class Story:
     async def until_delivered(self) -> InvoiceStanding:
         after = (InvoiceState.DELIVERED, InvoiceState.PART_PAID, InvoiceState.PAID)
         return await self.until_invoice(lambda each: each.state in after, "the invoice to go out")
+
+    async def until_next_delivered(self) -> InvoiceStanding:
+        """The invoice after the last one that was asked for."""
+        after = (InvoiceState.DELIVERED, InvoiceState.PART_PAID, InvoiceState.PAID)
+
+        async def found() -> InvoiceStanding | None:
+            invoices = await self.overview.invoices(self.engagement_id)
+            newest = invoices[self._delivered :][:1]
+            return newest[0] if newest and newest[0].state in after else None
+
+        invoice = await self.until(found, "the next invoice to go out")
+        self._delivered += 1
+        return invoice
 
     async def until_paid(self, amount: Decimal) -> InvoiceStanding:
         return await self.until_invoice(
@@ -224,6 +349,9 @@ class Story:
         return reference
 
     # -- details ----------------------------------------------------------------------------------
+
+    def _project(self, code: str) -> dict[str, str]:
+        return {"system": places.EXPENSES, "kind": "project", "id": code}
 
     def _log(self, project: str, worked: script.Worked) -> None:
         office = self.stack.kantata.office

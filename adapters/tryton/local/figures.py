@@ -106,6 +106,19 @@ async def period_balances(database_dsn: str, day: date) -> dict[str, Decimal]:
     return {row["code"]: row["balance"] for row in rows if row["balance"]}
 
 
+_TOTALS = """
+SELECT a.code, sum(l.debit - l.credit) AS balance
+FROM account_move m JOIN account_move_line l ON l.move = m.id JOIN account_account a
+  ON a.id = l.account WHERE m.state = $1 GROUP BY a.code
+"""
+
+
+async def account_totals(database_dsn: str) -> dict[str, Decimal]:
+    """What was posted in all periods, by account code (debits positive)."""
+    rows = await _rows(database_dsn, _TOTALS, "posted")
+    return {row["code"]: row["balance"] for row in rows if row["balance"]}
+
+
 async def _rows(database_dsn: str, query: str, argument: object) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(database_dsn)
     try:

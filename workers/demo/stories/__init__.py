@@ -1,0 +1,1 @@
+"""The demo's stories: one contract of each billing method, from the signed deal to cash."""
