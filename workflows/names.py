@@ -22,6 +22,7 @@ BILLING_CYCLE = "BillingCycle"
 INVOICE_TO_CASH = "InvoiceToCash"
 INTAKE = "Intake"
 RECONCILE = "Reconcile"
+REVENUE_CLOSE = "RevenueClose"
 
 NEWS = "news"
 """A nudge without content: there are unapplied events in the store."""
@@ -58,6 +59,10 @@ def intake(system: str) -> str:
 
 def reconcile(legal_entity: str, day: date) -> str:
     return f"reconcile/{legal_entity}/{day}"
+
+
+def revenue_close(legal_entity: str, period: str) -> str:
+    return f"revenue/{legal_entity}/{period}"
 
 
 def reconcile_schedule(legal_entity: str) -> str:

@@ -10,6 +10,7 @@ from workflows.intake import Intake
 from workflows.invoice_to_cash import InvoiceToCash
 from workflows.project_setup import ProjectSetup
 from workflows.reconcile import Reconcile
+from workflows.revenue_close import RevenueClose
 
 WORKFLOWS: list[type[Any]] = [
     Engagement,
@@ -18,4 +19,5 @@ WORKFLOWS: list[type[Any]] = [
     InvoiceToCash,
     Intake,
     Reconcile,
+    RevenueClose,
 ]

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from activities.deals import DealReview
 from canonical.billing import BillingRun
@@ -21,6 +22,7 @@ from workflows.intake import Feed, Intake, IntakeState
 from workflows.invoice_to_cash import InvoiceToCash, InvoiceToCashParams
 from workflows.pace import Pace
 from workflows.reconcile import Reconcile, ReconcileParams
+from workflows.revenue_close import RevenueClose, RevenueCloseParams
 
 PERIOD = "2026-10"
 REFUSED = DataRejected("system", "not like this")
@@ -294,6 +296,52 @@ async def _reconciled(bench: Bench, outcome: str, *, retry: bool) -> Kept:
     return Kept(names.RECONCILE, outcome, id)
 
 
+# -- revenue --------------------------------------------------------------------------------------
+
+
+async def a_period_is_closed_twice(bench: Bench) -> list[Kept]:
+    """The second time nothing is left to send."""
+    first = await _closed_period(bench)
+    return [
+        Kept(names.REVENUE_CLOSE, "posted", first.id, first.run_id),
+        Kept(names.REVENUE_CLOSE, "nothing_left", first.id, (await _closed_period(bench)).run_id),
+    ]
+
+
+async def a_refused_entry_is_retried(bench: Bench) -> list[Kept]:
+    await bench.world.closing.seal()
+    bench.world.closing.erp.closed_until = date(2026, 10, 31)
+    bench.world.closing.books.refuses["C-2"] = [REFUSED]
+    handle = await _period_being_closed(bench)
+    await bench.until_page_says(handle.id, "contracts cannot be closed")
+    await bench.tell(handle.id, names.RETRY_NOW)
+    await bench.until_page_says(handle.id, "is closed")
+    bench.world.closing.erp.closed_until = date.min
+    await bench.tell(handle.id, names.RETRY_NOW)
+    await handle.result()
+    return [Kept(names.REVENUE_CLOSE, "parked_and_resumed", handle.id)]
+
+
+async def an_entry_that_the_erp_changed_is_left(bench: Bench) -> list[Kept]:
+    bench.world.closing.erp.books_elsewhere = {"4000": "4999"}
+    handle = await _period_being_closed(bench)
+    await bench.until_page_says(handle.id, "is not what was sealed")
+    await bench.tell(handle.id, names.CLOSE)
+    await handle.result()
+    return [Kept(names.REVENUE_CLOSE, "differs_and_closed", handle.id)]
+
+
+async def _closed_period(bench: Bench) -> Kept:
+    handle = await _period_being_closed(bench)
+    await handle.result()
+    return Kept(names.REVENUE_CLOSE, "", handle.id, handle.result_run_id)
+
+
+async def _period_being_closed(bench: Bench) -> WorkflowHandle[Any, Any]:
+    params = RevenueCloseParams(legal_entity="NORTH-DE", period=PERIOD, erp=bench.world.systems.erp)
+    return await bench.start(RevenueClose.run, params, f"revenue/{bench.world.number}")
+
+
 # -- shared ---------------------------------------------------------------------------------------
 
 
@@ -332,4 +380,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     an_intake_goes_on_in_a_new_run,
     a_day_is_reconciled,
     a_refused_reconciliation_is_retried,
+    a_period_is_closed_twice,
+    a_refused_entry_is_retried,
+    an_entry_that_the_erp_changed_is_left,
 )

@@ -40,6 +40,10 @@ MUST_BE_THERE = [
     "Intake/continued_as_new",
     "Reconcile/done",
     "Reconcile/parked_and_resumed",
+    "RevenueClose/posted",
+    "RevenueClose/nothing_left",
+    "RevenueClose/parked_and_resumed",
+    "RevenueClose/differs_and_closed",
 ]
 """Each workflow, in each way that it has of going on or ending."""
 

@@ -4,7 +4,7 @@ activities."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -118,19 +118,25 @@ async def _page(handle: WorkflowHandle[Any, Any]) -> str:
 
 
 @asynccontextmanager
-async def open_bench(client: Client, number: int, cache_size: int) -> AsyncIterator[Bench]:
-    """A bench of its own: queues, systems and world are nobody else's."""
+async def open_bench(
+    client: Client, number: int, cache_size: int, *, without: Collection[str] = ()
+) -> AsyncIterator[Bench]:
+    """A bench of its own: queues, systems and world are nobody else's. The systems `without` a
+    worker are served by the test itself."""
     world = World(number)
     bench = Bench(client, world)
     systems = world.systems
-    pulled = {systems.crm, systems.psa, systems.erp, world.expenses_system}
+    pulled = {systems.crm, systems.psa, systems.erp, world.expenses_system} - set(without)
     async with AsyncExitStack() as stack:
         for queue in (bench.queue, *(names.system_queue(system) for system in sorted(pulled))):
-            await stack.enter_async_context(_worker(client, world, queue, bench.queue, cache_size))
+            await stack.enter_async_context(
+                make_worker(client, world, queue, bench.queue, cache_size)
+            )
         yield bench
 
 
-def _worker(client: Client, world: World, queue: str, main: str, cache_size: int) -> Worker:
+def make_worker(client: Client, world: World, queue: str, main: str, cache_size: int) -> Worker:
+    """One worker of a world, on one of its queues."""
     interceptor = FailureInterceptor(world, lambda: datetime.now(UTC))
     return Worker(
         client,

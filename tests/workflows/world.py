@@ -28,6 +28,7 @@ from canonical.ids import CaseId, EngagementId, ExternalRef, InvoiceId
 from canonical.invoice import DraftInvoice, InvoiceState
 from canonical.money import Money
 from canonical.records import InvoiceStanding, RunSummary
+from tests.workflows.closing import Closing
 
 
 def systems_of(number: int) -> Systems:
@@ -79,6 +80,7 @@ class World:
         self.invoices_of_run: dict[int, tuple[InvoiceId, ...]] = {}
         self.standing: dict[InvoiceId, InvoiceStanding] = {}
         self.still_open: tuple[str, ...] = ()
+        self.closing = Closing(self.systems.erp, self)
         self.before_refusal: Callable[[], Awaitable[None]] = _nothing
         """Happens when a case is open and its workflow has not heard of it yet."""
 
@@ -128,7 +130,8 @@ class World:
     def activities(self) -> list[Callable[..., Any]]:
         """Everything that is an activity of this world."""
         members = (getattr(self, name) for name in dir(self))
-        return [each for each in members if hasattr(each, "__temporal_activity_definition")]
+        mine = [each for each in members if hasattr(each, "__temporal_activity_definition")]
+        return [*mine, *self.closing.activities()]
 
     def _happens(self, step: str, request: Noun) -> None:
         self.calls.append(step)
