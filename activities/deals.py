@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
+
 from pydantic import Field
 from temporalio import activity
 
 from canonical.agreement import agree
 from canonical.base import Noun
 from canonical.case import Case
-from canonical.contract import ContractVersion, ExpensesLine
+from canonical.contract import ContractVersion
 from canonical.deal import Deal
 from canonical.errors import Role
 from canonical.ids import EngagementId, case_id
@@ -109,7 +112,7 @@ class DealActivities:
         if not report.passed:
             return tuple(_findings(report))
         plan, client = await self._records.plan(engagement)
-        agreed = (await self._contracts.contract_versions(engagement))[-1]
+        agreed = (await self._contracts.contract_versions(engagement))[0]
         now = agree(deal, self._landscape.entity(deal.legal_entity))
         pairs = [
             ("client", client.model_dump(mode="json"), now.client.model_dump(mode="json")),
@@ -117,10 +120,11 @@ class DealActivities:
             ("contract", _terms(agreed), _terms(now.contract)),
         ]
         return tuple(
-            f"{noun}.{field}: set up as {before[field]!r}, the deal now says {after[field]!r}"[:500]
+            f"{noun}.{field}: set up as {_said(before, field)}, the deal now says "
+            f"{_said(after, field)}"[:500]
             for noun, before, after in pairs
-            for field in before
-            if before[field] != after.get(field)
+            for field in dict.fromkeys([*before, *after])
+            if before.get(field) != after.get(field)
         )[:FINDINGS_SHOWN_MAX]
 
 
@@ -136,11 +140,24 @@ def _findings(report: ValidationReport) -> list[str]:
     return [f"{each.field}: {each.message}. {each.remedy}"[:500] for each in shown]
 
 
+def _said(terms: Mapping[str, object], field: str) -> str:
+    value = terms.get(field)
+    return f"{value:f}" if isinstance(value, Decimal) else repr(value)
+
+
+_NOT_TERMS = {"contract_id", "engagement_id", "version", "lines"}
+
+
 def _terms(version: ContractVersion) -> dict[str, object]:
-    """What the deal says and neither client nor project shows."""
-    line = version.line_of("expenses")
-    markup = line.markup_percent.normalize() if isinstance(line, ExpensesLine) else None
-    return {"expense_markup_percent": None if markup is None else f"{markup:f}"}
+    """What the deal agreed to, by policy and by contract line; equal numbers are equal however they
+    are written."""
+    policies: dict[str, object] = version.model_dump(exclude=_NOT_TERMS)
+    lines = {
+        f"lines.{line.line_id}.{field}": value
+        for line in version.lines
+        for field, value in line.model_dump(exclude={"line_id"}).items()
+    }
+    return policies | lines
 
 
 def _systems(entity: LegalEntity, landscape: Landscape) -> Systems:
