@@ -14,7 +14,6 @@ from canonical.deal import Deal, DealAccount, DealLine, DealPerson
 from canonical.events import BillingCutoff, DealClosed
 from canonical.ids import ExternalRef, engagement_id
 from canonical.invoice import Invoice, PostedInvoice, TaxCategory
-from canonical.invoicing import build_invoice
 from canonical.landscape import (
     ErpMapping,
     Landscape,
@@ -25,9 +24,8 @@ from canonical.landscape import (
     TaxRule,
 )
 from canonical.money import Money
-from canonical.rating import rate
-from canonical.rules.context import RatedItem
 from canonical.work import Expense, TimeEntry
+from tests import folding
 
 CRM, PSA, ERP, EXPENSES, MAIL = "salesforce", "kantata", "tryton", "expense-tool", "mail"
 ENTITY = "NORTH-DE"
@@ -201,16 +199,16 @@ def make_run(run: int = 1, **changes: object) -> BillingRun:
 def make_invoice(
     items: Sequence[TimeEntry | Expense] = (), *, run: BillingRun | None = None
 ) -> Invoice:
-    """The draft of a run over `items` (one eight-hour entry by default), as the rules make it."""
-    agreement, entity = make_agreement(), make_entity()
-    rated = [
-        RatedItem(item=item, version=1, unbilled=item.quantity)
-        for item in items or (make_time_entry(),)
-    ]
-    of_run = run or make_run()
-    outcome = rate(of_run, (agreement.contract,), entity, rated)
-    code = agreement.plan.code
-    return build_invoice(of_run, agreement.contract, entity, code, outcome.transactions)
+    """The draft of a run over `items` (one eight-hour entry by default), as the engine makes it."""
+    agreement = make_agreement()
+    (invoice,) = folding.bill(
+        items or (make_time_entry(),),
+        run or make_run(),
+        agreement.contract,
+        make_entity(),
+        agreement.plan.code,
+    ).invoices
+    return invoice
 
 
 def make_posted(invoice: Invoice, **changes: object) -> PostedInvoice:

@@ -121,6 +121,8 @@ _LABEL: dict[InvoiceGrouping, Callable[[Draft], str]] = {
     InvoiceGrouping.ROLE: lambda draft: draft.labels[2] or draft.labels[1],
 }
 _ORDER = tuple(InvoiceGrouping)
+_PLACE = {TransactionKind.EXPENSE: 1, TransactionKind.DISBURSEMENT: 2}
+"""What is passed on stands below the firm's own work."""
 _ALONE = (
     TransactionKind.RETAINER,
     TransactionKind.SCHEDULE,
@@ -137,7 +139,7 @@ def _grouped(version: ContractVersion, drafts: Sequence[Draft]) -> list[list[Dra
     while len(groups) > LINES_MAX and grouping is not _ORDER[-1]:
         grouping = _ORDER[_ORDER.index(grouping) + 1]
         groups = _groups(drafts, grouping)
-    return groups
+    return sorted(groups, key=lambda group: _PLACE.get(group[0].transaction.kind, 0))
 
 
 def _groups(drafts: Sequence[Draft], grouping: InvoiceGrouping) -> list[list[Draft]]:
@@ -149,7 +151,9 @@ def _groups(drafts: Sequence[Draft], grouping: InvoiceGrouping) -> list[list[Dra
         row = draft.transaction
         key: object = number
         if row.kind not in _ALONE:
-            key = (row.kind, label(draft), row.rate, row.rate_basis, row.tax_code, row.line_id)
+            # an expense's rate is its own price: one rate per line would be one line per expense
+            rated = (row.rate, row.rate_basis) if row.kind is TransactionKind.TIME else ()
+            key = (row.kind, label(draft), rated, row.tax_code, row.line_id)
         groups.setdefault(key, []).append(draft)
     return list(groups.values())
 

@@ -11,6 +11,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple, cast
 
 from canonical.contract import ContractVersion
@@ -18,6 +19,7 @@ from canonical.engine.books import Books, ContractBook
 from canonical.engine.deliveries import RECALLED, hear_rates, hear_recall
 from canonical.engine.fold import Step, decide, hear, open_books
 from canonical.engine.story import Event, Recall, SpotRates
+from canonical.errors import RuleViolation
 from canonical.ledger.entity import EntityTerms
 from canonical.rules.pricing import Work
 
@@ -84,8 +86,7 @@ def _hear_work(books: Books, book: ContractBook, work: Work) -> None:
     approved again as it was billed, it needs no credit; the first approval stands."""
     work = work._replace(contract=book.terms.id)
     if work.expense is not None and not work.expense.rate:
-        into = book.terms.on(work.work_date).currency
-        rate = books.cross(work.expense.currency, into, work.work_date)
+        rate = _rate_of(books, book, work, work.expense.currency)
         work = work._replace(expense=work.expense._replace(rate=rate))
     known = book.works.get(work.id)
     if known is not None:
@@ -94,6 +95,15 @@ def _hear_work(books: Books, book: ContractBook, work: Work) -> None:
             return
     book.works[work.id] = work
     book.recalled.pop(work.id, None)
+
+
+def _rate_of(books: Books, book: ContractBook, work: Work, currency: str) -> Decimal:
+    """Contract currency per unit of an expense's. Raises RuleViolation that names the expense."""
+    into = book.terms.on(work.work_date).currency
+    try:
+        return books.cross(currency, into, work.work_date)
+    except RuleViolation as error:
+        raise RuleViolation(f"expense {work.id}: {error}") from error
 
 
 def _approve_again(book: ContractBook, entry: str) -> None:

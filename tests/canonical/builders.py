@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from canonical.billing import BillingRun, BillingTransaction
+from canonical.billing import BillingRun
 from canonical.client import Address, Client, TaxId, TaxIdKind
 from canonical.contract import (
     ContractLine,
@@ -18,17 +18,15 @@ from canonical.contract import (
     TimeAndMaterialsLine,
 )
 from canonical.deal import Deal, DealAccount, DealLine, DealPerson
+from canonical.engine.story import Event
 from canonical.ids import (
     ClientId,
     EngagementId,
     ExternalRef,
     client_id,
     contract_id,
-    transaction_id,
-    work_item_id,
 )
 from canonical.invoice import Invoice, TaxCategory
-from canonical.invoicing import build_invoice
 from canonical.landscape import (
     ErpMapping,
     Landscape,
@@ -39,8 +37,8 @@ from canonical.landscape import (
     TaxRule,
 )
 from canonical.money import Money
-from canonical.rules.context import RatedItem, RuleContext
 from canonical.work import Expense, TimeEntry
+from tests import folding
 
 ENGAGEMENT = EngagementId("crm/006000000000001AAA")
 SENIOR, JUNIOR = "Senior Consultant", "Consultant"
@@ -163,13 +161,15 @@ def make_rate(
     )
 
 
-def time_line(*rates: RateRow, tax_code: str = "VAT19") -> TimeAndMaterialsLine:
-    return TimeAndMaterialsLine(line_id="time", tax_code=tax_code, rates=rates)
+def time_line(
+    *rates: RateRow, tax_code: str = "VAT19", line_id: str = "time"
+) -> TimeAndMaterialsLine:
+    return TimeAndMaterialsLine(line_id=line_id, tax_code=tax_code, rates=rates)
 
 
-def expenses_line(markup_percent: str = "5") -> ExpensesLine:
+def expenses_line(markup_percent: str = "5", *, tax_code: str = "VAT19") -> ExpensesLine:
     return ExpensesLine(
-        line_id="expenses", tax_code="VAT19", markup_percent=Decimal(markup_percent)
+        line_id="expenses", tax_code=tax_code, markup_percent=Decimal(markup_percent)
     )
 
 
@@ -201,115 +201,105 @@ def make_run(run: int = 1, period: str = "2026-03") -> BillingRun:
     return BillingRun(engagement_id=ENGAGEMENT, period=period, cutoff=APPROVED_AT, run=run)
 
 
-def make_context(version: ContractVersion | None = None) -> RuleContext:
-    return RuleContext(run=make_run(), version=version or make_contract(), entity=make_entity())
-
-
 def make_entry(
     hours: str = "8",
     work_date: str = "2026-03-10",
     *,
     role: str = SENIOR,
+    task: str = "",
+    person_name: str = "Ada Becker",
     external_id: str = "",
     approved: bool = True,
+    line: str = "",
 ) -> TimeEntry:
     return TimeEntry(
         source="psa",
         external_id=external_id or f"t-{work_date}-{hours}",
         version=APPROVED_AT,
         project=PROJECT,
-        person="p-1",
-        person_name="Ada Becker",
+        person=person_name.partition(" ")[0].lower(),
+        person_name=person_name,
         work_date=day(work_date),
         approved=approved,
         approved_by="boss" if approved else "",
         approved_at=APPROVED_AT if approved else None,
         hours=Decimal(hours),
         role=role,
+        task=task,
+        line=line,
     )
 
 
 def make_expense(
-    cost: str = "100.00", work_date: str = "2026-03-12", *, currency: str = "EUR"
+    cost: str = "100.00",
+    work_date: str = "2026-03-12",
+    *,
+    currency: str = "EUR",
+    category: str = "Travel",
 ) -> Expense:
     return Expense(
         source="expenses",
         external_id=f"x-{work_date}-{cost}",
         version=APPROVED_AT,
         project=PROJECT,
-        person="p-1",
+        person="ada",
         person_name="Ada Becker",
         work_date=day(work_date),
         approved=True,
         approved_by="boss",
         approved_at=APPROVED_AT,
         cost=Money(amount=Decimal(cost), currency=currency),
-        category="Travel",
+        category=category,
     )
 
 
-def rated(item: TimeEntry | Expense, unbilled: str | None = None) -> RatedItem:
-    quantity = item.quantity if unbilled is None else Decimal(unbilled)
-    return RatedItem(item=item, version=1, unbilled=quantity)
-
-
-def make_transaction(
-    amount: str = "180.00",
+def worked_contract(
     *,
-    number: int = 1,
-    hours: str = "1",
-    rate: str = "180",
-    work_date: str = "2026-03-10",
-    person_name: str = "Ada Becker",
-    role: str = SENIOR,
-    task: str = "",
     tax_code: str = "VAT19",
-    expense: bool = False,
-    currency: str = "EUR",
-) -> BillingTransaction:
-    item = work_item_id("psa", "time", str(number))
-    return BillingTransaction(
-        id=transaction_id(item, 1, 1, "2026-10", 1),
-        item_id=item,
-        item_version=1,
-        engagement_id=ENGAGEMENT,
-        contract_id=contract_id(ENGAGEMENT),
-        contract_version=1,
-        line_id="time",
-        run=1,
-        kind="expense" if expense else "time",
-        source="psa",
-        external_id=str(number),
-        work_date=day(work_date),
-        person=person_name,
-        person_name=person_name,
-        role="" if expense else role,
-        task=task,
-        quantity=Decimal(hours),
-        rate=Decimal(rate),
-        rate_basis="rates#1",
-        amount=Money(amount=Decimal(amount), currency=currency),
-        tax_code=tax_code,
-        currency_basis=f"contract currency {currency}",
-        approved_by="boss",
-        approved_at=APPROVED_AT,
+    tax_code_of_expenses: str = "",
+    grouping: InvoiceGrouping = InvoiceGrouping.ROLE,
+) -> ContractVersion:
+    """180.00 EUR an hour until 15 March, 195.00 from the 16th, 120.00 for juniors; expenses at
+    cost plus 5 %."""
+    rates = (
+        make_rate("180", last="2026-03-15"),
+        make_rate("195", "2026-03-16"),
+        make_rate("120", role=JUNIOR),
+    )
+    return make_contract(
+        time_line(*rates, tax_code=tax_code),
+        expenses_line(tax_code=tax_code_of_expenses or tax_code),
+        grouping=grouping,
+    )
+
+
+def bill(
+    items: Sequence[TimeEntry | Expense] = (),
+    *then: Event,
+    entity: LegalEntity | None = None,
+    version: ContractVersion | None = None,
+) -> folding.Billed:
+    """A run of March over `items` (one eight-hour entry by default), as the engine makes it, and
+    the decisions after it."""
+    return folding.bill(
+        items or [make_entry()],
+        make_run(),
+        version or worked_contract(),
+        entity or make_entity(),
+        "FALK-000000000001",
+        *then,
     )
 
 
 def make_invoice(
-    transactions: Sequence[BillingTransaction] = (),
+    items: Sequence[TimeEntry | Expense] = (),
     *,
     entity: LegalEntity | None = None,
     version: ContractVersion | None = None,
 ) -> Invoice:
-    """A draft; `posted` gives it a number and dates."""
-    return build_invoice(
-        make_run(),
-        version or make_contract(),
-        entity or make_entity(),
-        "FALK-000000000001",
-        transactions or [make_transaction()],
-    )
+    """The only draft of a run; `posted` gives it a number and dates."""
+    (invoice,) = bill(items, entity=entity, version=version).invoices
+    return invoice
 
 
 def posted(invoice: Invoice, *, number: str = "RE-2026-0042") -> Invoice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,10 +19,14 @@ from canonical.events import (
     BillingCutoff,
     DealClosed,
     Event,
+    ExchangeRatesPublished,
     ExpenseApproved,
     ExpenseRecalled,
+    MilestoneAchieved,
     PaymentReceived,
     PeriodLocked,
+    ProgressReported,
+    RetentionReleased,
     SourceCompleted,
     TimeApproved,
     TimeRecalled,
@@ -46,6 +50,21 @@ EVENTS: list[Event] = [
     BillingCutoff(**HEAD, legal_entity="NW-DE", period="2026-03", cutoff=APPROVED_AT),
     PeriodLocked(**HEAD, legal_entity="NW-DE", period="2026-03"),
     PaymentReceived(**HEAD, invoice=INVOICE, payment=INVOICE),
+    MilestoneAchieved(
+        **HEAD,
+        project=PROJECT,
+        milestone="design",
+        accepted_by="Cara Falk",
+        accepted_on=date(2026, 3, 20),
+        document_hash="sha256:1f",
+    ),
+    ProgressReported(
+        **HEAD, project=PROJECT, as_of=date(2026, 3, 31), to_date=Decimal(40), estimate=Decimal(90)
+    ),
+    RetentionReleased(
+        **HEAD, project=PROJECT, condition="final acceptance", milestones=("design",)
+    ),
+    ExchangeRatesPublished(**HEAD, rate_on=date(2026, 3, 31), rates={"USD/EUR": Decimal("0.9132")}),
 ]
 
 
@@ -120,6 +139,24 @@ REFUSED = {
 def test_an_event_that_cannot_be_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         EVENT.validate_python(wire(EVENTS[1]) | change)
+
+
+NOT_FACTS = {
+    "a milestone without evidence": (9, {"document_hash": ""}),
+    "a milestone that nobody accepted": (9, {"accepted_by": ""}),
+    "less than no progress": (10, {"to_date": "-1"}),
+    "an estimate of nothing": (10, {"estimate": "0"}),
+    "a release without its condition": (11, {"condition": ""}),
+    "a rate of nothing": (12, {"rates": {"USD/EUR": "0"}}),
+    "a rate of one currency": (12, {"rates": {"USD": "1.1"}}),
+    "no rates": (12, {"rates": {}}),
+}
+
+
+@pytest.mark.parametrize(("number", "change"), NOT_FACTS.values(), ids=NOT_FACTS.keys())
+def test_what_the_books_must_not_hear_is_no_event(number: int, change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        EVENT.validate_python(wire(EVENTS[number]) | change)
 
 
 def test_a_cost_in_fractions_of_a_cent_is_refused() -> None:

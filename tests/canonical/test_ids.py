@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from canonical.ids import (
+    ContractId,
     EngagementId,
     ExternalRef,
-    WorkItemId,
     case_id,
     client_id,
     derive,
@@ -34,8 +34,8 @@ FROZEN = {
     "project": (project_id(ENGAGEMENT), "e9c11691-9bfc-5b77-99b1-8efc62383e21"),
     "work item": (work_item_id("psa", "time", "77"), "29be0cef-ad7d-5a7e-b5a9-420ca2e06d51"),
     "transaction": (
-        transaction_id(WorkItemId("item"), 1, 1, "2026-10", 2),
-        "0da30657-162e-5dc0-8075-437d261add0e",
+        transaction_id(ContractId("contract"), "FALK-1-2026-10-2-1#3"),
+        "07e23930-8428-5946-a6c9-62b3f4496e1d",
     ),
     "event": (event_id("psa", "e-1"), "14a25f56-9dc4-583c-bf06-622a5212151d"),
 }
@@ -55,18 +55,17 @@ def test_nouns_with_equal_keys_have_different_ids() -> None:
     assert len({client_id(ACCOUNT), payment_id(ACCOUNT), event_id("account", "001")}) == 3
 
 
+ROW = "FALK-1-2026-10-1-1#1"
 VARIED = {
-    "item": transaction_id(WorkItemId("b"), 1, 1, "2026-10", 1),
-    "version": transaction_id(WorkItemId("a"), 2, 1, "2026-10", 1),
-    "portion": transaction_id(WorkItemId("a"), 1, 2, "2026-10", 1),
-    "period": transaction_id(WorkItemId("a"), 1, 1, "2026-11", 1),
-    "run": transaction_id(WorkItemId("a"), 1, 1, "2026-10", 2),
+    "contract": transaction_id(ContractId("b"), ROW),
+    "document": transaction_id(ContractId("a"), "FALK-1-2026-10-2-1#1"),
+    "place": transaction_id(ContractId("a"), "FALK-1-2026-10-1-1#2"),
 }
 
 
 @pytest.mark.parametrize("other", VARIED.values(), ids=VARIED.keys())
 def test_every_part_of_a_key_counts(other: str) -> None:
-    assert other != transaction_id(WorkItemId("a"), 1, 1, "2026-10", 1)
+    assert other != transaction_id(ContractId("a"), ROW)
 
 
 def test_each_invoice_of_a_run_has_its_own_id() -> None:

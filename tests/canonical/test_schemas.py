@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,10 +12,12 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, JsonValue
 
 from canonical.agreement import agree
+from canonical.billing import BilledPart, BillingPreview, HeldPart, JournalShown, JournalSide
 from canonical.events import EVENT, TimeApproved
 from canonical.schemas import NOUNS, event_models, schemas
 from tests.canonical.builders import (
     APPROVED_AT,
+    euro,
     make_client,
     make_contract,
     make_deal,
@@ -23,7 +27,6 @@ from tests.canonical.builders import (
     make_invoice,
     make_landscape,
     make_run,
-    make_transaction,
 )
 
 
@@ -56,10 +59,39 @@ def test_each_is_a_valid_schema(name: str) -> None:
     assert schemas()[name]["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
+def make_preview() -> BillingPreview:
+    price = euro("1440.00")
+    billed = BilledPart(
+        entry="psa/time/1",
+        kind="time",
+        line_id="time",
+        work_date=date(2026, 3, 10),
+        description="Senior Consultant",
+        quantity=Decimal(8),
+        rate=Decimal(180),
+        rate_basis="rates#1",
+        amount=price,
+        net=price,
+        invoice="FALK-2026-03-1-1",
+    )
+    held = HeldPart(entry="psa/time/2", quantity=Decimal(1), reason="over the cap", cap_id="budget")
+    sides = (JournalSide(account="1200", amount=price.amount),)
+    journal = JournalShown(
+        legal_entity="NW-DE", on=date(2026, 3, 31), event="revenue", currency="EUR", sides=sides
+    )
+    return BillingPreview(
+        run=make_run(),
+        billed=(billed,),
+        held=(held,),
+        invoices=(make_invoice(),),
+        journals=(journal,),
+    )
+
+
 SAMPLES: dict[str, BaseModel] = {
     "agreement": agree(make_deal(), make_entity()),
+    "billing-preview": make_preview(),
     "billing-run": make_run(),
-    "billing-transaction": make_transaction(),
     "client": make_client(),
     "contract-version": make_contract(),
     "deal": make_deal(),

@@ -7,19 +7,35 @@ from decimal import Decimal
 import pytest
 
 from canonical.client import Client
-from canonical.contract import TaxMode
+from canonical.contract import InvoiceGrouping, TaxMode
+from canonical.engine.documents import AGENT, UNTAXED
+from canonical.engine.story import Credit, Event, Post
 from canonical.errors import CurrencyMismatch, RuleViolation, SetupInvalid
-from canonical.invoice import InvoiceLine, TaxCategory
+from canonical.invoice import Invoice, InvoiceType, TaxCategory
 from canonical.landscape import TaxPolicy
 from canonical.money import Money
 from canonical.taxation import (
     check_against,
+    erp_tax_of,
     legal_texts,
     tax_code_for,
-    tax_rows,
     tax_rule_on,
 )
-from tests.canonical.builders import OUTSIDE, REVERSE, VAT, day, euro, make_client, make_entity
+from tests.canonical.builders import (
+    OUTSIDE,
+    REVERSE,
+    VAT,
+    bill,
+    day,
+    euro,
+    make_client,
+    make_contract,
+    make_entity,
+    make_entry,
+    make_invoice,
+    make_rate,
+    time_line,
+)
 
 TAX_POINT = day("2026-03-31")
 
@@ -88,44 +104,67 @@ def test_a_tax_that_is_not_in_force_is_refused(code: str, on: str) -> None:
         tax_rule_on(make_entity(), code, day(on))
 
 
-def line(net: str, code: str = "VAT19", number: int = 1) -> InvoiceLine:
-    return InvoiceLine(
-        line_no=number, kind="time", description="Work", net=euro(net), tax_code=code
-    )
+def taxed(*codes: str, mode: TaxMode = TaxMode.PER_RATE_TOTAL, rate: str = "0.03") -> Invoice:
+    """An hour at `rate` on an invoice line of its own for each tax code."""
+    names = sorted(set(codes))
+    lines = [time_line(make_rate(rate), tax_code=code, line_id=code) for code in names]
+    version = make_contract(*lines, tax_mode=mode, grouping=InvoiceGrouping.ENTRY)
+    work = [make_entry("1", line=code, external_id=f"{n}") for n, code in enumerate(codes)]
+    twin = REVERSE.model_copy(update={"code": "RC2"})
+    entity = make_entity(taxes=(VAT, REVERSE, twin, OUTSIDE))
+    return make_invoice(work, version=version, entity=entity)
 
 
 @pytest.mark.parametrize(
     ("mode", "tax"), [(TaxMode.PER_RATE_TOTAL, "0.02"), (TaxMode.PER_LINE, "0.03")]
 )
 def test_the_mode_decides_whether_lines_or_their_sum_are_rounded(mode: TaxMode, tax: str) -> None:
-    lines = [line("0.03", number=number) for number in (1, 2, 3)]
-    [row] = tax_rows(make_entity(), lines, TAX_POINT, mode)
+    invoice = taxed("VAT19", "VAT19", "VAT19", mode=mode)
+    [row] = invoice.taxes
     assert (row.base, row.amount) == (euro("0.09"), euro(tax))
+    assert invoice.tax_mode is mode
 
 
 def test_each_code_has_one_row_and_reverse_charge_a_row_of_zero() -> None:
-    lines = [line("100.00"), line("50.00", "RC"), line("20.00")]
-    reverse, standard = tax_rows(make_entity(), lines, TAX_POINT, TaxMode.PER_RATE_TOTAL)
-    assert (standard.base, standard.amount) == (euro("120.00"), euro("22.80"))
-    assert (reverse.category, reverse.base, reverse.amount) == (
+    invoice = taxed("VAT19", "RC", "VAT19", rate="60")
+    rows = {row.tax_code: row for row in invoice.taxes}
+    assert list(rows) == ["VAT19", "RC"]
+    assert (rows["VAT19"].base, rows["VAT19"].amount) == (euro("120.00"), euro("22.80"))
+    assert (rows["RC"].category, rows["RC"].base, rows["RC"].amount) == (
         TaxCategory.REVERSE_CHARGE,
-        euro("50.00"),
+        euro("60.00"),
         euro("0.00"),
     )
 
 
 def test_a_credit_has_negative_tax() -> None:
-    [row] = tax_rows(make_entity(), [line("-0.50")], TAX_POINT, TaxMode.PER_RATE_TOTAL)
-    assert row.amount == euro("-0.10")
+    work = [make_entry("1")]
+    version = make_contract(time_line(make_rate("0.50")))
+    key = make_invoice(work, version=version).key
+    credit = Event(on=day("2026-04-03"), credit=Credit(invoice=key))
+    _, note = bill(
+        work, Event(on=day("2026-04-02"), post=Post(invoice=key)), credit, version=version
+    ).invoices
+    [row] = note.taxes
+    assert (note.type, note.net) == (InvoiceType.CREDIT_NOTE, euro("-0.50"))
+    assert row.amount == note.tax == euro("-0.10")
 
 
 def test_a_document_says_what_its_taxes_ask_for_and_says_it_once() -> None:
-    twin = REVERSE.model_copy(update={"code": "RC2"})
-    entity = make_entity(taxes=(VAT, REVERSE, twin, OUTSIDE))
-    lines = [line("1.00", code) for code in ("VAT19", "RC", "RC2", "OUT")]
-    rows = tax_rows(entity, lines, TAX_POINT, TaxMode.PER_RATE_TOTAL)
-    assert legal_texts(entity, rows, TAX_POINT) == (OUTSIDE.legal_text, REVERSE.legal_text)
-    assert legal_texts(entity, rows[-1:], TAX_POINT) == ()
+    rows = taxed("VAT19", "RC", "RC2", "OUT").taxes
+    assert sorted(legal_texts(rows)) == sorted([OUTSIDE.legal_text, REVERSE.legal_text])
+    assert legal_texts(row for row in rows if row.tax_code == "VAT19") == ()
+
+
+@pytest.mark.parametrize("code", ["", AGENT, UNTAXED])
+def test_a_line_without_tax_has_none_in_the_erp(code: str) -> None:
+    assert erp_tax_of(make_entity(), code, TAX_POINT) is None
+
+
+def test_the_erp_knows_a_tax_by_its_own_name() -> None:
+    assert erp_tax_of(make_entity(), "RC", TAX_POINT) == REVERSE.erp_tax
+    with pytest.raises(SetupInvalid, match="no tax 'VAT7'"):
+        erp_tax_of(make_entity(), "VAT7", TAX_POINT)
 
 
 @pytest.mark.parametrize("theirs", ["100.00", "100.03", "99.97"])

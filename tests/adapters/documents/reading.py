@@ -10,24 +10,36 @@ from openpyxl.cell import Cell
 from pypdf import PdfReader
 
 from adapters.documents import InvoiceDocuments
-from canonical.billing import BillingTransaction
 from canonical.client import Client
+from canonical.engine.rows import Transaction
 from canonical.invoice import BackupRow, Invoice
 from canonical.landscape import LegalEntity
 from canonical.mail import ATTACHMENTS_BYTES_MAX, Attachment
-from tests.canonical.builders import make_client, make_entity, make_invoice, posted
+from canonical.money import Money
+from canonical.work import TimeEntry
+from tests.canonical.builders import bill, make_client, make_entity, make_invoice, posted
+from tests.folding import Item
 
 
-def backup_row(transaction: BillingTransaction, description: str = "Analysis") -> BackupRow:
+def backup_rows(items: Sequence[Item], description: str = "Analysis") -> list[BackupRow]:
+    """What the store tells of an invoice over `items`."""
+    billed = {row.source: row for row in bill(items).rows.values()}
+    return [
+        _row(item, billed[f"{item.source}/{item.kind}/{item.external_id}"], description)
+        for item in items
+    ]
+
+
+def _row(item: Item, billed: Transaction, description: str) -> BackupRow:
     return BackupRow(
-        work_date=transaction.work_date,
-        person=transaction.person_name,
-        role=transaction.role,
+        work_date=item.work_date,
+        person=item.person_name,
+        role=item.role if isinstance(item, TimeEntry) else "",
         description=description,
-        quantity=transaction.quantity,
-        unit="h" if transaction.kind == "time" else "pc",
-        rate=transaction.rate,
-        amount=transaction.amount,
+        quantity=billed.quantity,
+        unit="h" if item.kind == "time" else "pc",
+        rate=billed.rate,
+        amount=Money(amount=billed.net, currency=billed.currency),
     )
 
 
@@ -37,7 +49,7 @@ async def pages_of(rows: Sequence[BackupRow], size: int = 2) -> AsyncIterator[Se
 
 
 async def render(
-    transactions: Sequence[BillingTransaction],
+    items: Sequence[Item],
     *,
     invoice: Invoice | None = None,
     client: Client | None = None,
@@ -47,10 +59,10 @@ async def render(
 ) -> tuple[Attachment, ...]:
     chosen = entity or make_entity()
     return await InvoiceDocuments(bytes_max=bytes_max).invoice_files(
-        invoice or posted(make_invoice(transactions, entity=chosen)),
+        invoice or posted(make_invoice(items, entity=chosen)),
         client or make_client(),
         chosen,
-        pages_of([backup_row(each) for each in transactions] if rows is None else rows),
+        pages_of(backup_rows(items) if rows is None else rows),
     )
 
 

@@ -12,13 +12,14 @@ import pytest
 
 from adapters.documents.spreadsheet import CELL_CHARACTERS_MAX, Workbook
 from canonical.errors import DataRejected, RuleViolation
-from tests.adapters.documents.reading import backup_row, cells_of, render, rows_of
-from tests.canonical.builders import make_client, make_transaction
+from tests.adapters.documents.reading import backup_rows, cells_of, render, rows_of
+from tests.canonical.builders import make_client, make_entry, make_expense
+from tests.folding import Item
 
-WORK = [
-    make_transaction("1350.00", number=1, hours="7.50"),
-    make_transaction("64.35", number=2, hours="0.33", rate="195", work_date="2026-03-31"),
-    make_transaction("189.00", number=3, expense=True, rate="189", work_date="2026-03-12"),
+WORK: list[Item] = [
+    make_entry("7.50"),
+    make_entry("0.33", "2026-03-31"),
+    make_expense("180.00"),
 ]
 
 
@@ -49,18 +50,18 @@ async def test_sums_stand_below_by_unit_and_end_with_the_net_of_the_invoice() ->
 
 async def test_a_backup_that_contradicts_its_invoice_is_not_made() -> None:
     with pytest.raises(RuleViolation, match=r"1,414\.35 EUR.*1,603\.35 EUR"):
-        await render(WORK, rows=[backup_row(each) for each in WORK[:-1]])
+        await render(WORK, rows=backup_rows(WORK)[:-1])
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "<b>&", "a\nb", "ÄŁ€"])
 async def test_text_is_text_whatever_it_looks_like(text: str) -> None:
-    rows = [backup_row(each, text) for each in WORK]
+    rows = backup_rows(WORK, text)
     cell = rows_of(await render(WORK, rows=rows))[1][3]
     assert (cell.value, cell.data_type) == (text, "s")
 
 
 async def test_characters_that_xml_cannot_hold_do_not_break_the_file() -> None:
-    rows = [backup_row(each, "a\x00b\x1b" + "c" * 40_000) for each in WORK]
+    rows = backup_rows(WORK, "a\x00b\x1b" + "c" * 40_000)
     value = cells_of(await render(WORK, rows=rows))[1][3]
     assert isinstance(value, str)
     assert value.startswith("a\ufffdb\ufffdccc")
@@ -81,7 +82,7 @@ async def test_files_that_a_mail_cannot_carry_are_refused_with_their_size() -> N
 
 async def test_a_backup_stops_being_made_when_it_is_too_large() -> None:
     texts = [sha256(bytes([number])).hexdigest() * 2 for number in range(256)]
-    rows = [backup_row(each, text) for text in texts for each in WORK]
+    rows = [row for text in texts for row in backup_rows(WORK, text)]
     with pytest.raises(DataRejected, match="bytes after"):
         await render(WORK, rows=rows, bytes_max=10_000)
 

@@ -10,20 +10,25 @@ from adapters.documents.invoice_pdf import address_lines
 from canonical.client import Address
 from canonical.contract import InvoiceGrouping
 from canonical.errors import DataRejected, RuleViolation
-from tests.adapters.documents.reading import pdf_of, render, text_of
+from tests.adapters.documents.reading import backup_rows, pdf_of, render, text_of
 from tests.canonical.builders import (
     make_client,
     make_contract,
     make_entity,
+    make_entry,
+    make_expense,
     make_invoice,
-    make_transaction,
+    make_rate,
     posted,
+    time_line,
+    worked_contract,
 )
+from tests.folding import Item
 
-WORK = [
-    make_transaction("2475.00", number=1, hours="13.75"),
-    make_transaction("1624.35", number=2, hours="8.33", rate="195", work_date="2026-03-31"),
-    make_transaction("189.00", number=3, expense=True, task="Travel", work_date="2026-03-12"),
+WORK: list[Item] = [
+    make_entry("13.75"),
+    make_entry("8.33", "2026-03-31"),
+    make_expense("180.00"),
 ]
 
 MANDATORY = {
@@ -58,9 +63,9 @@ async def test_an_invoice_says_all_that_it_must(text: str) -> None:
 
 
 async def test_reverse_charge_is_said_with_a_tax_of_zero() -> None:
-    work = [each.model_copy(update={"tax_code": "RC"}) for each in WORK]
+    invoice = posted(make_invoice(WORK, version=worked_contract(tax_code="RC")))
     client = make_client(country="AT", vat_id="ATU13585627")
-    text = text_of(await render(work, client=client))
+    text = text_of(await render(WORK, client=client, invoice=invoice))
     assert "Steuerschuldnerschaft des Leistungsempfängers." in text
     assert "0 % auf 4.288,35 EUR" in text
     assert "\n 0,00 EUR" in text
@@ -68,10 +73,11 @@ async def test_reverse_charge_is_said_with_a_tax_of_zero() -> None:
 
 
 async def test_each_tax_rate_has_its_row() -> None:
-    work = [WORK[0], WORK[1].model_copy(update={"tax_code": "RC"})]
-    text = text_of(await render(work))
-    assert "19 % auf 2.475,00 EUR" in text
-    assert "0 % auf 1.624,35 EUR" in text
+    taxed_apart = worked_contract(tax_code_of_expenses="RC")
+    invoice = posted(make_invoice(WORK, version=taxed_apart))
+    text = text_of(await render(WORK, invoice=invoice))
+    assert "19 % auf 4.099,35 EUR" in text
+    assert "0 % auf 189,00 EUR" in text
 
 
 async def test_words_follow_the_client_and_numbers_the_entity() -> None:
@@ -84,15 +90,20 @@ async def test_words_follow_the_client_and_numbers_the_entity() -> None:
 
 
 async def test_amounts_have_the_decimals_of_their_currency() -> None:
-    yen = [make_transaction("1234567", currency="JPY")]
-    invoice = posted(make_invoice(yen, version=make_contract(currency="JPY")))
-    text = text_of(await render(yen, invoice=invoice))
+    yen = make_contract(time_line(make_rate("1234567")), currency="JPY")
+    invoice = posted(
+        make_invoice([make_entry("1")], version=yen, entity=make_entity(currency="JPY"))
+    )
+    rows = [
+        row.model_copy(update={"amount": invoice.net}) for row in backup_rows([make_entry("1")])
+    ]
+    text = text_of(await render((), invoice=invoice, rows=rows))
     assert "1.234.567 JPY" in text
 
 
 async def test_a_long_invoice_repeats_the_head_of_its_table_and_counts_its_pages() -> None:
-    work = [make_transaction(number=number, work_date="2026-03-02") for number in range(150)]
-    version = make_contract(grouping=InvoiceGrouping.ENTRY)
+    work = [make_entry("1", "2026-03-02", external_id=f"{number}") for number in range(150)]
+    version = worked_contract(grouping=InvoiceGrouping.ENTRY)
     files = await render(work, invoice=posted(make_invoice(work, version=version)))
     pages = [page.extract_text() for page in pdf_of(files).pages]
     assert len(pages) > 3
@@ -119,8 +130,11 @@ async def test_a_name_without_letters_in_the_typeface_is_refused_by_field() -> N
 
 async def test_markup_in_texts_is_shown_and_never_followed() -> None:
     name = '<img src="file:///etc/hostname"/> & <b>Söhne</b>'
-    work = [make_transaction(role="<para>Role</para> \U0001f600")]
-    text = text_of(await render(work, client=make_client(legal_name=name)))
+    role = "<para>Role</para> \U0001f600"
+    version = make_contract(time_line(make_rate("180", role=role)))
+    invoice = posted(make_invoice([make_entry(role=role)], version=version))
+    client = make_client(legal_name=name)
+    text = text_of(await render([make_entry()], client=client, invoice=invoice))
     assert name in text
     assert "<para>Role</para> \u25a1" in text
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from canonical.contract import RateRow, TaxMode
 from canonical.errors import RateMissing, RuleViolation
 from canonical.invoice import TaxCategory
-from canonical.rules import fee_rules, rules, work_rules
+from canonical.rules import fee_rules, work_rules
 from canonical.rules.caps import Limit, cut
 from canonical.rules.labour_discount import discounts
 from canonical.rules.multipliers import segments
@@ -63,7 +63,6 @@ ROWS = [
 def test_the_rules_are_found_by_their_folder() -> None:
     assert set(work_rules()) == {"time_and_materials", "expenses", "retainer"}
     assert set(fee_rules()) == {"retainer", "milestones", "fixed_fee"}
-    assert set(rules()) == {"time_and_materials", "expenses"}
 
 
 @pytest.mark.parametrize(
