@@ -34,6 +34,8 @@ class _WorkItem(Fact):
     legal_entity: str = ""
     """The entity of the firm that did the work; empty: the one that bills."""
     outside_caps: bool = False
+    submitted: bool = False
+    """It waits for its approval; a contract may accrue such time at month end."""
     approved: bool
     approved_by: str = ""
     approved_at: AwareDatetime | None = None

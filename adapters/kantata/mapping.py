@@ -86,6 +86,7 @@ def time_entry(system: str, row: TimeEntryRow, known: Surroundings) -> TimeEntry
             work_date=row.date_performed,
             description=(row.notes or "")[:NOTES_MAX],
             billable=row.billable,
+            submitted=not approval.approved and _waits(submission),
             approved=approval.approved,
             approved_by=approval.by,
             approved_at=approval.at,
@@ -167,6 +168,11 @@ def _approval(
         known.approver(submission.current_resolution_creator_id),
         submission.current_resolution_created_at_date,
     )
+
+
+def _waits(submission: SubmissionRow | None) -> bool:
+    waiting = (SubmissionStatus.NEW, SubmissionStatus.PENDING)
+    return submission is not None and submission.status in waiting
 
 
 def _expense_approved(

@@ -37,6 +37,8 @@ class Chapter(NamedTuple):
     """Entries that are approved as they stand here."""
     gone: Sequence[str] = ()
     """Entries that are not approved any more, or not as they were billed."""
+    submitted: Sequence[Work] = ()
+    """Time that waits for its approval, of a revenue close."""
     facts: Sequence[Event] = ()
     """Rates, acceptances, progress reports, payments."""
     locked: Mapping[str, str] = {}
@@ -68,6 +70,9 @@ class Telling:
             hear_rates(books, cast(SpotRates, fact.rates), fact.on)
         for work in chapter.works:
             _hear_work(books, book, work)
+        book.submitted = {
+            work.id: work._replace(contract=book.terms.id) for work in chapter.submitted
+        }
         hear(books, [fact for fact in chapter.facts if fact.rates is None], day)
         if chapter.decision is not None:
             self._decide(Step(chapter.on, chapter.number, chapter.decision.kind, chapter.decision))

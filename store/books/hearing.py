@@ -52,7 +52,8 @@ FROM (
     FROM work_item w
     JOIN work_item_balance b ON b.item_id = w.id
     LEFT JOIN LATERAL (
-        SELECT h.revision, h.effect FROM book_work h WHERE h.item_id = w.id
+        SELECT h.revision, h.effect FROM book_work h
+        WHERE h.item_id = w.id AND h.effect <> 'submitted'
         ORDER BY h.chapter_id DESC LIMIT 1) last ON true
     LEFT JOIN LATERAL (
         SELECT coalesce(a.body, w.body) AS body
@@ -65,6 +66,19 @@ FROM (
 ) changed
 WHERE coalesce(before, 'gone') <> 'gone' OR effect = 'approved'
 ORDER BY id
+"""
+
+# For a month-end accrual: what waits for its approval, as it stands at this close.
+_SUBMITTED: Final = f"""
+INSERT INTO book_work (chapter_id, item_id, revision, effect, role)
+SELECT CAST(:chapter AS bigint), w.id, w.revision, 'submitted',
+       coalesce(CAST(:roles AS jsonb) ->> lower(btrim(w.body ->> 'role')), w.body ->> 'role', '')
+FROM work_item w
+WHERE {ITEMS_OF} AND w.work_date >= :begins AND w.work_date <= :through
+  AND NOT w.approved AND w.kind = 'time' AND (w.body -> 'submitted') = 'true'::jsonb
+  AND (w.body -> 'billable') = 'true'::jsonb
+ORDER BY w.id
+ON CONFLICT DO NOTHING
 """
 
 _EARLY: Final = f"""
@@ -91,6 +105,18 @@ async def hear_work(
     told = {**values, "chapter": chapter, "roles": json.dumps(dict(roles))}
     heard = await connection.execute(text(_HEAR), told)
     return heard.rowcount
+
+
+async def hear_submitted(
+    connection: AsyncConnection,
+    chapter: int,
+    versions: Sequence[ContractVersion],
+    roles: Mapping[str, str],
+    through: date,
+) -> None:
+    """Give a revenue close the time that is submitted and not approved."""
+    told = {**_of(versions), "chapter": chapter, "roles": json.dumps(dict(roles))}
+    await connection.execute(text(_SUBMITTED), {**told, "through": through})
 
 
 async def early_work(

@@ -28,9 +28,10 @@ from canonical.errors import LedgerDrift
 from canonical.ids import ContractId
 from canonical.landscape import Landscape
 from canonical.ledger.entity import EntityTerms, entity_terms
+from canonical.periods import last_day
 from store.books.facts import pending_facts
 from store.books.groups import Group, lock_group, read_group
-from store.books.hearing import hear_work
+from store.books.hearing import hear_submitted, hear_work
 from store.books.keeping import Made, Mark, Place, contract_of, keep_journals, keep_schedule
 from store.books.loading import chapters_of
 from store.books.shelf import Shelf, Told
@@ -97,6 +98,7 @@ class Ledger:
         if decision.hears_work:
             roles = self._entities[group.newest.legal_entity].roles
             await hear_work(connection, number, group.own, roles)
+            await _hear_submitted(connection, number, group.own, roles, decision.event)
         await _keep_facts(connection, number, group)
         (chapter,) = await self._chapters(connection, group, after=told.chapter)
         mark = Mark.of(told.telling.books)
@@ -229,6 +231,21 @@ def _places(books: Books, before: int, chapter: int, usual: str) -> list[Place]:
 async def _is_told(connection: AsyncConnection, key: str) -> bool:
     found = await connection.scalar(select(book_chapter.c.id).where(book_chapter.c.key == key))
     return found is not None
+
+
+async def _hear_submitted(
+    connection: AsyncConnection,
+    chapter: int,
+    versions: Sequence[ContractVersion],
+    roles: Mapping[str, str],
+    event: Event | None,
+) -> None:
+    """At a revenue close, by the contract's policy."""
+    if event is None or event.revenue_close is None:
+        return
+    through = last_day(event.revenue_close.period)
+    if any(version.accrue_unapproved for version in versions):
+        await hear_submitted(connection, chapter, versions, roles, through)
 
 
 async def _keep_facts(connection: AsyncConnection, chapter: int, group: Group) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Final
 
@@ -56,7 +57,7 @@ async def chapters_of(
     if not rows:
         return []
     ids = [row["id"] for row in rows]
-    works, gone = await _works(connection, ids, zone)
+    works = await _works(connection, ids, zone)
     facts = await _facts(connection, ids)
     rates = await _rates(connection, await _rates_before(connection, contracts, after), rows)
     return [
@@ -65,8 +66,9 @@ async def chapters_of(
             on=row["told_on"],
             contract=row["contract_id"],
             decision=None if row["decision"] is None else Event.model_validate(row["decision"]),
-            works=works.get(row["id"], ()),
-            gone=gone.get(row["id"], ()),
+            works=works["approved"].get(row["id"], ()),
+            gone=[each.id for each in works["gone"].get(row["id"], ())],
+            submitted=works["submitted"].get(row["id"], ()),
             facts=[*rates[row["id"]], *facts.get(row["id"], ())],
             locked=row["locked"],
         )
@@ -76,16 +78,14 @@ async def chapters_of(
 
 async def _works(
     connection: AsyncConnection, chapters: Sequence[int], zone: str
-) -> tuple[Mapping[int, Sequence[Work]], Mapping[int, Sequence[str]]]:
-    works: dict[int, list[Work]] = defaultdict(list)
-    gone: dict[int, list[str]] = defaultdict(list)
-    found = await connection.execute(_WORKS, {"chapters": list(chapters), "zone": zone})
-    for row in found:
-        if row.effect == "gone":
-            gone[row.chapter_id].append(row.id)
-        else:
-            works[row.chapter_id].append(_work(row))
-    return works, gone
+) -> Mapping[str, Mapping[int, Sequence[Work]]]:
+    """Entries by what became of them, and by chapter."""
+    found: dict[str, dict[int, list[Work]]] = {
+        effect: defaultdict(list) for effect in ("approved", "gone", "submitted")
+    }
+    for row in await connection.execute(_WORKS, {"chapters": list(chapters), "zone": zone}):
+        found[row.effect][row.chapter_id].append(_work(row))
+    return found
 
 
 def _work(row: Row[tuple[object, ...]]) -> Work:
@@ -95,7 +95,7 @@ def _work(row: Row[tuple[object, ...]]) -> Work:
         contract="",
         kind=ChargeKind(row.kind),
         work_date=row.day,
-        approved_at=row.approved_at,
+        approved_at=row.approved_at or datetime.combine(row.day, time.max),
         quantity=row.quantity,
         person=row.person or "",
         role=row.role,

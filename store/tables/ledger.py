@@ -71,7 +71,7 @@ book_work = Table(
         comment="the contract's name of the role, as it was mapped when it was heard",
     ),
     PrimaryKeyConstraint("item_id", "chapter_id"),
-    one_of("effect", ("approved", "gone")),
+    one_of("effect", ("approved", "gone", "submitted")),
     Index("book_work_chapter_idx", "chapter_id"),
 )
 

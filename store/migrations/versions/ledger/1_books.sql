@@ -35,7 +35,7 @@ CREATE TABLE book_work (
     effect TEXT NOT NULL,
     role TEXT DEFAULT '' NOT NULL,
     CONSTRAINT book_work_pkey PRIMARY KEY (item_id, chapter_id),
-    CONSTRAINT book_work_effect_check CHECK (effect IN ('approved', 'gone')),
+    CONSTRAINT book_work_effect_check CHECK (effect IN ('approved', 'gone', 'submitted')),
     CONSTRAINT book_work_item_id_fkey FOREIGN KEY(item_id) REFERENCES work_item (id),
     CONSTRAINT book_work_chapter_id_fkey FOREIGN KEY(chapter_id) REFERENCES book_chapter (id)
 );
