@@ -7,6 +7,7 @@ from store.engagements import EngagementStore
 from store.events import EventStore
 from store.invoices import InvoiceStore
 from store.reconcile import ReconcileStore
+from store.revenue_closes import RevenueStore
 from store.work import WorkStore
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "EventStore",
     "InvoiceStore",
     "ReconcileStore",
+    "RevenueStore",
     "WorkStore",
 ]

@@ -40,6 +40,7 @@ from store.tables.ledger import (
     revenue_schedule,
     work_item_archive,
 )
+from store.tables.revenue import revenue_close, revenue_posting
 from store.tables.work import credit_proposal, work_item, work_item_balance
 
 __all__ = [
@@ -77,6 +78,8 @@ __all__ = [
     "posting",
     "process",
     "project",
+    "revenue_close",
+    "revenue_posting",
     "revenue_schedule",
     "source_completion",
     "work_item",
