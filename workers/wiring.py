@@ -19,9 +19,11 @@ from activities.billing import BillingActivities
 from activities.deals import DealActivities
 from activities.failures import FailureInterceptor
 from activities.invoices import InvoiceActivities, PaymentFeedActivities
+from activities.journals import JournalActivities
 from activities.news import NewsActivities
 from activities.posting import PostingActivities
 from activities.reconcile import ReconcileActivities
+from activities.revenue import RevenueActivities
 from activities.setup import EngagementActivities, ErpSetupActivities, PsaSetupActivities
 from activities.sources import DealFeedActivities, PushedSourceActivities, SourceActivities
 from activities.status import CrmStatusActivities, PsaStatusActivities
@@ -43,6 +45,7 @@ from store.events import EventStore
 from store.invoices import InvoiceStore
 from store.lanes import LeaseLanes
 from store.reconcile import ReconcileStore
+from store.revenue_closes import RevenueStore
 from store.work import WorkStore
 from workers.roles import PUSH, require_roles
 from workers.sandbox import workflow_runner
@@ -152,6 +155,7 @@ class Activities:
         self._cases = CaseStore(house.engine)
         self._events = EventStore(house.engine)
         self._reconcile = ReconcileStore(house.engine, house.landscape)
+        self._revenue = RevenueStore(house.engine, house.landscape)
         self._lanes = LeaseLanes(house.engine)
 
     @property
@@ -165,6 +169,7 @@ class Activities:
             EngagementActivities(self._engagements, self._landscape),
             PushedSourceActivities(self._work, self._engagements),
             BillingActivities(self._billing, utc_now),
+            RevenueActivities(self._books, self._revenue, self._cases, utc_now),
             InvoiceActivities(
                 self._invoices,
                 self._books,
@@ -223,6 +228,9 @@ class Activities:
                 self._landscape.entities_of(SystemRole.ERP, system),
             )
             yield ReconcileActivities(ports.erp, self._reconcile, self._cases)
+            yield JournalActivities(
+                system, ports.erp, self._revenue, self._cases, self._lanes, self._landscape
+            )
 
 
 def activities_of(*holders: object) -> list[Callable[..., Any]]:
