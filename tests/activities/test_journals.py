@@ -20,7 +20,6 @@ from activities.journals import (
     SealEntry,
 )
 from activities.revenue import REFUSED_MAX, CloseContracts, ContractsClosed, RevenueActivities
-from canonical.case import Case, CaseState
 from canonical.errors import (
     DataRejected,
     DomainError,
@@ -28,7 +27,7 @@ from canonical.errors import (
     RuleViolation,
     SystemUnavailable,
 )
-from canonical.ids import CaseId, ContractId
+from canonical.ids import ContractId
 from canonical.journal_entry import DraftEntry
 from canonical.landscape import Landscape, Owner
 from canonical.ledger.accounts import Account
@@ -36,33 +35,12 @@ from canonical.ledger.journal import JournalLine
 from canonical.transitions import PostingState
 from tests import builders as make
 from tests.activities.conftest import NOW, perform
+from tests.activities.systems.cases import FakeCases
 from tests.activities.systems.erp import LyingErp
 from tests.activities.systems.lies import Lie
 from tests.activities.systems.revenue import PERIOD, FakeBooks, FakeLanes, FakeRevenueRecords
 
 LAST = date(2026, 10, 31)
-
-
-@dataclass
-class FakeCases:
-    """The CaseRecords port in memory."""
-
-    cases: dict[CaseId, Case] = field(default_factory=dict)
-
-    async def open_case(self, case: Case) -> None:
-        self.cases[case.id] = case
-
-    async def resolve_case(self, case: CaseId, resolution: str) -> bool:
-        if case not in self.cases:
-            return False
-        self.cases[case] = self.cases[case].model_copy(update={"state": CaseState.RESOLVED})
-        return True
-
-    async def audit(self, process: str, action: str, actor: str, detail: dict[str, str]) -> None:
-        """Nobody gives orders here."""
-
-    def open(self) -> list[Case]:
-        return [each for each in self.cases.values() if each.state is CaseState.OPEN]
 
 
 @dataclass
