@@ -31,6 +31,8 @@ CRM, PSA, ERP, EXPENSES, MAIL = "salesforce", "kantata", "tryton", "expense-tool
 ENTITY = "NORTH-DE"
 PERIOD = "2026-11"
 CUTOFF = datetime(2026, 12, 2, 12, tzinfo=UTC)
+NAIVE_CUTOFF = datetime(2026, 12, 2, 13)  # noqa: DTZ001  # the books' own time has no zone
+POSTED_ON = date(2026, 12, 2)
 GO_LIVE = date(2026, 1, 1)
 RECEIVED_AT = datetime(2026, 11, 30, 8, tzinfo=UTC)
 
@@ -219,7 +221,7 @@ def make_posted(invoice: Invoice, **changes: object) -> PostedInvoice:
         "number": "2026/0007",
         "state": "posted",
         "posted": True,
-        "invoice_date": date(2026, 12, 2),
+        "invoice_date": POSTED_ON,
         "due_date": date(2027, 1, 1),
         "net": invoice.net,
         "tax": invoice.tax,

@@ -33,10 +33,10 @@ def mail() -> FakeMail:
 
 @pytest.fixture
 async def posted(store: Store, draft: Invoice) -> Invoice:
-    """The draft, posted under 2026/0007."""
+    """The draft, posted under 2026/0007, in our ledger too."""
     await store.invoices.open_posting(draft.key, make.ERP)
     await store.invoices.bind_posting(draft.key, make.ERP_INVOICE)
-    await store.invoices.record_posted(draft.id, make.make_posted(draft))
+    await store.post(draft.id)
     return draft
 
 
@@ -44,6 +44,7 @@ async def posted(store: Store, draft: Invoice) -> Invoice:
 def invoices(store: Store, mail: FakeMail) -> InvoiceActivities:
     return InvoiceActivities(
         store.invoices,
+        store.books,
         store.engagements,
         PlainDocuments(),
         mail,
@@ -171,3 +172,23 @@ async def test_following_an_invoice_takes_its_news_and_says_where_it_stands(
     assert [each.type for each in news.news] == ["payment.received"]
     assert news.standing.paid == make.euro("142.40")
     assert await perform(invoices.follow_invoice, request, attempt=2) == news
+
+
+async def test_following_an_invoice_books_its_payments_once(
+    feed: PaymentFeedActivities,
+    invoices: InvoiceActivities,
+    posted: Invoice,
+    erp: LyingErp,
+    store: Store,
+) -> None:
+    erp.payments[make.ENTITY] = [page("c1", paid("1", "142.40"), paid("2", "1000.00"))]
+    await perform(feed.pull_payments, PULL)
+    for token in ("first", "second"):
+        taking = TakeNews(process=f"invoice/{posted.id}", token=token)
+        await perform(invoices.follow_invoice, Follow(invoice_id=posted.id, news=taking))
+    banked = {
+        period: amount
+        for (period, account), amount in (await store.sums()).items()
+        if account == "1010"
+    }
+    assert banked == {"2026-12": Decimal("1142.40")}

@@ -52,6 +52,7 @@ class Desk:
             make.ERP,
             self._erp,
             self.store.invoices,
+            self.store.books,
             self.store.engagements,
             self.lanes,
             make.make_landscape(),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 
 import pytest
 import pytest_asyncio
@@ -11,18 +12,20 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from canonical.agreement import Agreement
-from canonical.billing import BillingRun, RunOutcome
+from canonical.billing import BillingPreview, BillingRun
+from canonical.contract import ContractVersion
+from canonical.ids import InvoiceId
 from canonical.invoice import Invoice
-from canonical.invoicing import build_invoice
-from canonical.rating import rate
-from canonical.records import ChunkBilled
-from canonical.rules.context import RatedItem
+from canonical.landscape import Landscape
+from canonical.records import RunSummary
 from canonical.transitions import EngagementStage
 from canonical.validation import ValidationReport
 from canonical.work import Expense, TimeEntry
+from store.books.ledger import Ledger
 from store.conservation import balance_differences
 from store.records import (
     BillingStore,
+    BookStore,
     CaseStore,
     EngagementStore,
     EventStore,
@@ -38,7 +41,9 @@ class Store:
     """Every class of the store over one database."""
 
     engine: AsyncEngine
+    ledger: Ledger
     billing: BillingStore
+    books: BookStore
     cases: CaseStore
     engagements: EngagementStore
     events: EventStore
@@ -46,26 +51,61 @@ class Store:
     reconcile: ReconcileStore
     work: WorkStore
 
+    @classmethod
+    def over(cls, engine: AsyncEngine, landscape: Landscape) -> Store:
+        ledger = Ledger(landscape)
+        return cls(
+            engine=engine,
+            ledger=ledger,
+            billing=BillingStore(engine, ledger),
+            books=BookStore(engine, ledger, landscape),
+            cases=CaseStore(engine),
+            engagements=EngagementStore(engine),
+            events=EventStore(engine),
+            invoices=InvoiceStore(engine),
+            reconcile=ReconcileStore(engine, landscape),
+            work=WorkStore(engine),
+        )
+
+    # -- what is there -----------------------------------------------------------------------------
+
     async def column(self, query: str, **values: object) -> list[object]:
         """The first column of a query, for looking where no port looks."""
         async with self.engine.connect() as connection:
             return list(await connection.scalars(text(query), values))
 
+    async def rows(self, query: str, **values: object) -> list[tuple[object, ...]]:
+        async with self.engine.connect() as connection:
+            return [tuple(row) for row in await connection.execute(text(query), values)]
+
+    async def count(self, table: str) -> int:
+        (count,) = await self.column(f"SELECT count(*) FROM {table}")
+        assert isinstance(count, int)
+        return count
+
     async def balance(self, item: TimeEntry | Expense) -> tuple[object, ...]:
         """(approved, billed, credited, recall pending) of an item."""
-        async with self.engine.connect() as connection:
-            found = await connection.execute(
-                text(
-                    "SELECT approved, billed, credited, recall_pending FROM work_item_balance"
-                    " WHERE item_id = CAST(:id AS uuid)"
-                ),
-                {"id": item.id},
-            )
-            return tuple(found.one())
+        (found,) = await self.rows(
+            "SELECT approved, billed, credited, recall_pending FROM work_item_balance"
+            " WHERE item_id = CAST(:id AS uuid)",
+            id=item.id,
+        )
+        return found
+
+    async def sums(self) -> dict[tuple[str, str], Decimal]:
+        """What the journals come to, by period and account; zeros are left out."""
+        found = await self.rows(
+            "SELECT j.period, l.account, sum(l.amount) FROM journal_entry j"
+            " JOIN journal_line l ON l.journal_id = j.id"
+            " GROUP BY 1, 2 HAVING sum(l.amount) <> 0 ORDER BY 1, 2"
+        )
+        return {(str(period), str(account)): Decimal(str(sum_)) for period, account, sum_ in found}
 
     async def conserves(self) -> bool:
         async with self.engine.connect() as connection:
             return await balance_differences(connection) == ()
+
+    # -- what happens ------------------------------------------------------------------------------
 
     async def hear_deal(self) -> None:
         await self.events.record_event(make.make_deal_closed(), make.RECEIVED_AT)
@@ -83,49 +123,43 @@ class Store:
         await self.engagements.link("project", plan.id, make.PSA_PROJECT)
         await self.engagements.set_stage(make.ENGAGEMENT, EngagementStage.ACTIVE)
 
-    async def offered(self, run: int = 1) -> list[RatedItem]:
-        """What a run would be offered; it stores nothing but the run."""
-        seen: list[RatedItem] = []
+    async def begin(self, contract: ContractVersion | None = None) -> None:
+        """An active engagement, its project linked in the PSA."""
+        agreement = make.make_agreement()
+        if contract is not None:
+            agreement = agreement.model_copy(update={"contract": contract})
+        await self.hear_deal()
+        await self.agree(agreement)
+        await self.activate()
 
-        def look(items: Sequence[RatedItem]) -> RunOutcome:
-            seen.extend(items)
-            return RunOutcome()
+    async def bill(self, run: BillingRun | None = None, now: datetime = make.CUTOFF) -> RunSummary:
+        return await self.billing.bill(run or make.make_run(), now)
 
-        await self.billing.bill_chunk(make.make_run(run), None, 100, make.GO_LIVE, look)
-        return seen
+    async def preview(self, now: datetime = make.CUTOFF) -> BillingPreview:
+        return await self.billing.preview(make.ENGAGEMENT, make.PERIOD, now, now)
 
-    async def bill(self, run: BillingRun | None = None, limit: int = 5_000) -> ChunkBilled:
-        return await self.billing.bill_chunk(
-            run or make.make_run(), None, limit, make.GO_LIVE, pricing(run or make.make_run())
-        )
+    async def draft_of(self, run: BillingRun | None = None) -> Invoice:
+        """The only draft of a run."""
+        (made,) = (await self.bill(run)).invoices
+        return await self.invoices.invoice(made)
 
-
-def pricing(run: BillingRun) -> Callable[[Sequence[RatedItem]], RunOutcome]:
-    """The rules, as a billing run calls them."""
-    versions, entity = (make.make_agreement().contract,), make.make_entity()
-    return lambda items: rate(run, versions, entity, items)
+    async def post(self, invoice: InvoiceId, on: date = make.POSTED_ON, **posted: object) -> None:
+        """Post a draft as its workflow does: in the ERP, which books our figures, then here."""
+        draft = await self.invoices.invoice(invoice)
+        booked = make.make_posted(draft, **{"invoice_date": on, **posted})
+        await self.invoices.record_posted(invoice, booked)
+        await self.books.post_invoice(invoice)
 
 
 @pytest.fixture
 def store(engine: AsyncEngine) -> Store:
-    return Store(
-        engine=engine,
-        billing=BillingStore(engine),
-        cases=CaseStore(engine),
-        engagements=EngagementStore(engine),
-        events=EventStore(engine),
-        invoices=InvoiceStore(engine),
-        reconcile=ReconcileStore(engine, make.make_landscape()),
-        work=WorkStore(engine),
-    )
+    return Store.over(engine, make.make_landscape())
 
 
 @pytest_asyncio.fixture
 async def active(store: Store) -> Store:
     """An active engagement, its project linked in the PSA."""
-    await store.hear_deal()
-    await store.agree()
-    await store.activate()
+    await store.begin()
     return store
 
 
@@ -133,10 +167,4 @@ async def active(store: Store) -> Store:
 async def draft(active: Store) -> Invoice:
     """One entry of 960.00 EUR net, 1142.40 EUR gross, on a saved draft."""
     await active.work.store_items([make.make_time_entry()])
-    run = make.make_run()
-    await active.bill(run)
-    made = [each async for page in active.billing.run_transactions(run) for each in page]
-    agreement = make.make_agreement()
-    invoice = build_invoice(run, agreement.contract, make.make_entity(), agreement.plan.code, made)
-    await active.billing.save_invoices(run, [invoice])
-    return invoice
+    return await active.draft_of()

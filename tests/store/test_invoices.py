@@ -9,7 +9,6 @@ import pytest
 from canonical.errors import RecordMissing, RuleViolation, TransitionForbidden
 from canonical.ids import InvoiceId, derive
 from canonical.invoice import Invoice, InvoiceState
-from canonical.invoicing import build_invoice
 from canonical.transitions import PostingState
 from canonical.work import Expense, TimeEntry
 from tests import builders as make
@@ -87,12 +86,7 @@ async def test_the_backup_lists_every_transaction_by_work_date(active: Store) ->
         make.make_expense(),
     ]
     await active.work.store_items(items)
-    await active.bill()
-    run, agreement = make.make_run(), make.make_agreement()
-    made = [each async for page in active.billing.run_transactions(run) for each in page]
-    code = agreement.plan.code
-    draft = build_invoice(run, agreement.contract, make.make_entity(), code, made)
-    await active.billing.save_invoices(run, [draft])
+    draft = await active.draft_of()
     rows = [row async for page in active.invoices.backup_rows(draft.id) for row in page]
     assert [(row.work_date.day, row.unit, row.amount) for row in rows] == [
         (5, "h", make.euro("960.00")),
@@ -114,14 +108,15 @@ async def test_reconciliation_sees_what_was_booked_on_the_day(
 async def test_open_work_names_what_keeps_an_engagement_from_closing(
     active: Store, draft: Invoice
 ) -> None:
+    await active.events.record_event(make.make_cutoff(), make.RECEIVED_AT)
     await active.work.store_items([make.make_time_entry("t-9")])
     assert await active.engagements.open_work(make.ENGAGEMENT) == (
-        "billing run 1 of 2026-11 is not finished",
+        "billing run 2 of 2026-11 is not finished",
         f"invoice {draft.key} is draft",
         "1 approved entries are not billed",
     )
-    await active.billing.finish_run(make.make_run())
-    await active.invoices.record_posted(draft.id, make.make_posted(draft))
-    await pay(active, payment("1142.40"))
     await active.work.store_items([make.later(make.make_time_entry("t-9"), approved=False)])
+    await active.bill(make.make_run(2))
+    await active.post(draft.id)
+    await pay(active, payment("1142.40"))
     assert await active.engagements.open_work(make.ENGAGEMENT) == ()

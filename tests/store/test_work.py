@@ -10,6 +10,7 @@ import pytest
 
 from canonical.errors import DataRejected, RuleViolation
 from canonical.records import ItemsStored
+from canonical.work import WORK_ITEM
 from tests import builders as make
 from tests.store.conftest import Store
 
@@ -191,4 +192,7 @@ async def test_totals_count_approved_items_inside_dates_and_cut_off(store: Store
 async def test_items_come_back_from_the_store_digit_by_digit(active: Store) -> None:
     entry = make.make_time_entry(hours=Decimal("7.5000"), version=datetime(2026, 11, 9, tzinfo=UTC))
     await active.work.store_items([entry])
-    assert (await active.offered())[0].item == entry
+    (body,) = await active.column("SELECT body FROM work_item")
+    kept = WORK_ITEM.validate_python(body)
+    assert kept == entry
+    assert str(kept.quantity) == "7.5000"
