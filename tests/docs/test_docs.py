@@ -129,6 +129,7 @@ def test_every_workflow_is_told_with_its_id() -> None:
         (names.INVOICE_TO_CASH, names.invoice_to_cash("")),
         (names.INTAKE, names.intake("")),
         (names.RECONCILE, "reconcile/"),
+        (names.REVENUE_CLOSE, "revenue/"),
     ):
         assert told[workflow].startswith(prefix)
 
