@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from temporalio.client import WorkflowExecutionStatus
 
+from activities.billing import RunBilling
 from activities.deals import Systems
 from activities.sources import ProvePushed
-from canonical.billing import BillingRun
+from canonical.billing import BillingRun, RunKind
 from canonical.errors import SourceIncomplete
 from tests.workflows.bench import Bench
 from workflows import names
@@ -18,12 +19,15 @@ from workflows.invoice_to_cash import InvoiceToCash, InvoiceToCashParams
 PERIOD = "2026-10"
 
 
-async def started(bench: Bench, systems: Systems | None = None) -> str:
+async def started(
+    bench: Bench, systems: Systems | None = None, kind: RunKind = RunKind.CUTOFF
+) -> str:
     run = BillingRun(
         engagement_id=bench.engagement_id,
         period=PERIOD,
         cutoff=datetime(2026, 11, 1, tzinfo=UTC),
         run=1,
+        kind=kind,
     )
     params = BillingCycleParams(
         run=run,
@@ -79,6 +83,15 @@ async def test_a_system_that_keeps_time_and_expenses_is_asked_once(bench: Bench)
     both = bench.world.systems.model_copy(update={"expenses": bench.world.systems.time})
     await ended(bench, await started(bench, both))
     assert bench.world.calls == ["prove_pulled", "bill_run"]
+
+
+async def test_what_the_client_kept_back_is_billed_without_asking_any_source(bench: Bench) -> None:
+    await bench.listen()
+    await ended(bench, await started(bench, kind=RunKind.RETENTION_RELEASE))
+    assert bench.world.calls == ["bill_run"]
+    (asked,) = bench.world.requests["bill_run"]
+    assert isinstance(asked, RunBilling)
+    assert asked.run.kind is RunKind.RETENTION_RELEASE
 
 
 async def test_a_run_without_work_tells_the_engagement_that_nothing_is_open(bench: Bench) -> None:

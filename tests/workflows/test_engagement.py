@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
-from temporalio.client import WorkflowExecutionStatus
+import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 
+from activities.billing import RunBilling
 from activities.deals import DealReview
+from canonical.billing import BillingPreview, RunKind
 from canonical.errors import DataRejected
 from tests.workflows.bench import ORDER, Bench
 from workflows import names
@@ -52,6 +56,50 @@ async def test_each_cut_off_starts_one_billing_run_even_when_nudged_twice(bench:
     await bench.until(lambda: bench.world.count("bill_run") == 1, "one run")
     await asyncio.sleep(0.3)
     assert bench.world.count("bill_run") == 1
+
+
+async def test_a_released_retention_starts_a_run_of_its_own(bench: Bench) -> None:
+    id = await started(bench)
+    await bench.until_page_says(id, "a billing cut-off")
+    moment = datetime(2026, 11, 20, tzinfo=UTC)
+    bench.world.tell(id, "retention.released", period="2026-11", cutoff=moment, run=3)
+    await bench.nudge(id)
+    await bench.until_called("bill_run")
+    (asked,) = bench.world.requests["bill_run"]
+    assert isinstance(asked, RunBilling)
+    assert (asked.run.kind, asked.run.run) == (RunKind.RETENTION_RELEASE, 3)
+    assert bench.world.count("prove_pulled") == 0
+
+
+async def test_a_preview_is_answered_and_can_be_looked_at_again(bench: Bench) -> None:
+    id = await started(bench)
+    await bench.until_page_says(id, "a billing cut-off")
+    handle = bench.handle(id)
+    shown = await handle.execute_update(
+        names.PREVIEW_BILLING, "2026-10", result_type=BillingPreview
+    )
+    assert shown.run.period == "2026-10"
+    assert await handle.query("billing_preview", result_type=BillingPreview) == shown
+    assert bench.world.count("bill_run") == 0
+
+
+async def test_a_preview_of_no_period_is_refused_before_anything_is_asked(bench: Bench) -> None:
+    id = await started(bench)
+    await bench.until_page_says(id, "a billing cut-off")
+    for period in ("October", "2026-13", ""):
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await bench.handle(id).execute_update(names.PREVIEW_BILLING, period)
+        assert "is not a billing period" in str(refused.value.cause)
+    assert bench.world.count("preview_billing") == 0
+
+
+async def test_there_is_no_preview_before_the_project_is_set_up(bench: Bench) -> None:
+    bench.world.reviews = [DealReview(passed=False, findings=("x: y",))]
+    id = await started(bench)
+    await bench.until_page_says(id, "the correction of the deal")
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await bench.handle(id).execute_update(names.PREVIEW_BILLING, "2026-10")
+    assert "not set up yet" in str(refused.value.cause)
 
 
 async def test_it_closes_when_ordered_only_after_its_invoices_have_ended(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.billing import RunBilling
+from activities.billing import PreviewBilling, RunBilling
 from activities.deals import DealChange, DealReview, ReviewDeal, Systems
 from activities.invoices import DeliverInvoice, Follow, InvoiceNews
 from activities.news import OrderNote, Resolution, TakeNews
@@ -21,6 +21,7 @@ from activities.setup import SetUp
 from activities.sources import Completeness, ProveComplete, ProvePushed, Pull, Pulled
 from activities.status import TellStatus
 from canonical.base import Noun
+from canonical.billing import BillingPreview, BillingRun
 from canonical.case import Case, CaseState
 from canonical.errors import DomainError
 from canonical.events import News
@@ -258,6 +259,17 @@ class World:
         return RunSummary(
             run=request.run, transactions=len(invoices), held=0, net=None, invoices=invoices
         )
+
+    @activity.defn
+    async def preview_billing(self, request: PreviewBilling) -> BillingPreview:
+        self._happens("preview_billing", request)
+        run = BillingRun(
+            engagement_id=request.engagement_id,
+            period=request.period,
+            cutoff=datetime(2026, 11, 1, tzinfo=UTC),
+            run=1,
+        )
+        return BillingPreview(run=run, billed=(), held=(), invoices=(), journals=())
 
     @activity.defn
     async def draft_invoice(self, request: IssueInvoice) -> DraftInvoice:
