@@ -26,13 +26,13 @@ async def beating() -> AsyncIterator[None]:
     progress = list[object](activity.info().heartbeat_details)
     token = _PROGRESS.set(progress)
     beats = asyncio.create_task(_beat(timeout.total_seconds() / 2, progress))
+    ended_well = False
     try:
         yield
-    except Exception:
-        if progress:
-            activity.heartbeat(*progress)
-        raise
+        ended_well = True
     finally:
+        if progress and not ended_well:
+            activity.heartbeat(*progress)
         _PROGRESS.reset(token)
         beats.cancel()
         with suppress(asyncio.CancelledError):
