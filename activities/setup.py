@@ -3,6 +3,9 @@ cancel."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from temporalio import activity
 
 from canonical.base import Noun
@@ -12,7 +15,7 @@ from canonical.ids import EngagementId, ExternalRef
 from canonical.landscape import Landscape
 from canonical.ports import Erp, Psa
 from canonical.project import ProjectPlan
-from canonical.records import EngagementRecords
+from canonical.records import BookRecords, EngagementRecords
 from canonical.transitions import EngagementStage
 
 CLIENT, PROJECT = "client", "project"
@@ -89,8 +92,15 @@ class ErpSetupActivities:
 class EngagementActivities:
     """Runs on the main queue: what needs nothing but the store."""
 
-    def __init__(self, records: EngagementRecords, landscape: Landscape) -> None:
-        self._records, self._landscape = records, landscape
+    def __init__(
+        self,
+        records: EngagementRecords,
+        books: BookRecords,
+        landscape: Landscape,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._records, self._books = records, books
+        self._landscape, self._clock = landscape, clock
 
     @activity.defn
     async def activate_engagement(self, request: SetUp) -> None:
@@ -110,7 +120,9 @@ class EngagementActivities:
     @activity.defn
     async def open_work(self, request: SetUp) -> tuple[str, ...]:
         """What keeps the engagement from closing, in words."""
-        return await self._records.open_work(request.engagement_id)
+        engagement = request.engagement_id
+        still_open = await self._records.open_work(engagement)
+        return (*still_open, *await self._books.unbilled(engagement, self._clock()))
 
     @activity.defn
     async def close_engagement(self, request: SetUp) -> None:

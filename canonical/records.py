@@ -188,6 +188,11 @@ class BookRecords(Protocol):
         """Book what was received on the invoice's contract and is not in the ledger yet."""
         ...
 
+    async def unbilled(self, engagement: EngagementId, now: AwareDatetime) -> tuple[str, ...]:
+        """Approved entries that are neither billed nor covered (by a retainer, a fixed price), in
+        words; empty when there are none."""
+        ...
+
     async def contracts_to_close(
         self, legal_entity: str, period: Period, after: str, limit: int
     ) -> Sequence[ContractId]:

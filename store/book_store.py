@@ -10,14 +10,16 @@ from typing import Final
 from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from canonical.engine.parts import ready_or_held
 from canonical.engine.story import Event, Post, RevenueClose
 from canonical.errors import RuleViolation
-from canonical.ids import ContractId, InvoiceId
+from canonical.ids import ContractId, EngagementId, InvoiceId
 from canonical.landscape import Landscape, Owner
 from canonical.periods import Period
 from store.books.drafts import note_posted
 from store.books.facts import pending_facts
-from store.books.groups import read_group
+from store.books.groups import contract_of, read_group
+from store.books.hearing import ITEMS_OF
 from store.books.ledger import Decision, Ledger, Page
 from store.engagements import missing
 from store.engine import transaction
@@ -58,6 +60,25 @@ class BookStore:
                 raise missing("invoice", invoice_id)
             page = await self._look(connection, ContractId(contract), now)
         self._ledger.shelve(page)
+
+    async def unbilled(self, engagement_id: EngagementId, now: datetime) -> tuple[str, ...]:
+        """See the port. The books are asked only about entries whose balance is not all billed."""
+        async with transaction(self._engine) as connection:
+            found = await connection.scalars(text(_NOT_ALL_BILLED), {"engagement": engagement_id})
+            waiting = set(found)
+            if not waiting:
+                return ()
+            contract = await contract_of(connection, engagement_id)
+            group, told = await self._ledger.read(connection, contract)
+        book = told.telling.books.contracts[contract]
+        on = self._ledger.local(now, group.newest).date()
+        open_entries = waiting & ready_or_held(told.telling.books, book, on)
+        unheard = waiting - book.works.keys()
+        words = (
+            (len(unheard), "approved entries were not taken by a billing run yet"),
+            (len(open_entries), "approved entries are not billed"),
+        )
+        return tuple(f"{count} {what}" for count, what in words if count)
 
     async def contracts_to_close(
         self, legal_entity: str, period: Period, after: str, limit: int
@@ -110,6 +131,12 @@ class BookStore:
         booked: Decimal | None = row["booked_tax"]
         return booked if owner is not Owner.ENGINE else None
 
+
+_NOT_ALL_BILLED: Final = f"""
+SELECT w.source || '/' || w.kind || '/' || w.external_id
+FROM work_item w JOIN work_item_balance b ON b.item_id = w.id
+WHERE {ITEMS_OF} AND b.approved > b.billed - b.credited
+"""
 
 # Contracts that bill by an entity: itself, or one of their lines.
 _TO_CLOSE: Final = """

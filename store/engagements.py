@@ -184,14 +184,6 @@ SELECT what FROM (
     SELECT 2, key, 'invoice ' || coalesce(nullif(number, ''), key) || ' is '
            || replace(state, '_', ' ')
     FROM invoice WHERE engagement_id = :engagement AND state NOT IN ('paid', 'cancelled')
-    UNION ALL
-    SELECT 3, '', count(*) || ' approved entries are not billed'
-    FROM work_item_balance b JOIN work_item w ON w.id = b.item_id
-    JOIN identity_link l ON l.noun = 'project' AND l.system = w.project_system
-        AND l.kind = w.project_kind AND l.external_id = w.project_id
-    JOIN project p ON p.id::text = l.noun_id
-    WHERE p.engagement_id = :engagement AND b.approved > b.billed - b.credited
-    HAVING count(*) > 0
 ) open ORDER BY kind, sorting
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from canonical.case import Case, CaseState
@@ -14,6 +14,7 @@ from canonical.landscape import Owner
 from canonical.money import Money
 from canonical.records import EngagementRecord, InvoiceStanding
 from store import references
+from store.books.hearing import ITEMS_OF
 from store.engagements import EngagementStore
 from store.engine import transaction
 from store.invoices import InvoiceStore
@@ -61,6 +62,12 @@ class Overview:
         query = select(func.count()).where(billing_transaction.c.engagement_id == engagement_id)
         async with transaction(self._engine) as connection:
             return int(await connection.scalar(query) or 0)
+
+    async def work_items(self, engagement_id: EngagementId) -> int:
+        """How many entries of an engagement's project were heard of, approved or not."""
+        query = text(f"SELECT count(*) FROM work_item w WHERE {ITEMS_OF}")
+        async with transaction(self._engine) as connection:
+            return int(await connection.scalar(query, {"engagement": engagement_id}) or 0)
 
     async def posted_as(self, invoice_id: InvoiceId) -> ExternalRef | None:
         """The ERP's record that is bound to an invoice, if any is."""

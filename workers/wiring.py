@@ -166,7 +166,7 @@ class Activities:
         """What needs the store, documents and mail."""
         return activities_of(
             NewsActivities(self._engagements, self._cases),
-            EngagementActivities(self._engagements, self._landscape),
+            EngagementActivities(self._engagements, self._books, self._landscape, utc_now),
             PushedSourceActivities(self._work, self._engagements),
             BillingActivities(self._billing, utc_now),
             RevenueActivities(self._books, self._revenue, self._cases, utc_now),

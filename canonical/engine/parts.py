@@ -27,6 +27,14 @@ def parts_of(books: Books, on: date) -> tuple[Part, ...]:
     return tuple(found)
 
 
+def ready_or_held(books: Books, book: ContractBook, on: date) -> set[str]:
+    """Entries of which a part waits to be billed; what a retainer or a fixed price covers does
+    not."""
+    seen = survey(books, book, on)
+    ready = {charge.price.work.id for _book, charge in seen.charges}
+    return ready | {held.price.work.id for _book, held in seen.held}
+
+
 Settled = dict[PartState, tuple[Decimal, Decimal]]
 
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook
+from temporalio.common import WorkflowIDConflictPolicy
 
 from adapters.salesforce.simulator.seed import SeedDeal
 from canonical.billing import BillingPreview
@@ -235,7 +236,11 @@ class Story:
         try:
             async with asyncio.timeout(self.patience_s):
                 return await self.stack.client.execute_workflow(
-                    RevenueClose.run, params, id=workflow, task_queue=names.MAIN_QUEUE
+                    RevenueClose.run,
+                    params,
+                    id=workflow,
+                    task_queue=names.MAIN_QUEUE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 )
         except TimeoutError:
             page: str = await self.stack.client.get_workflow_handle(workflow).query("status")
@@ -279,6 +284,14 @@ class Story:
         self._delivered += 1
         return invoice
 
+    async def until_heard(self, entries: int) -> None:
+        """Until the change feed has told us of so many entries."""
+
+        async def heard() -> bool | None:
+            return await self.overview.work_items(self.engagement_id) >= entries or None
+
+        await self.until(heard, f"{entries} entries to be heard of")
+
     async def until_paid(self, amount: Decimal) -> InvoiceStanding:
         return await self.until_invoice(
             lambda each: each.paid.amount == amount, f"{amount} to be seen as paid"
@@ -292,8 +305,12 @@ class Story:
 
     async def until_closed(self) -> None:
         handle = self.stack.client.get_workflow_handle(names.engagement(self.engagement_id))
-        async with asyncio.timeout(self.patience_s):
-            await handle.result()
+        try:
+            async with asyncio.timeout(self.patience_s):
+                await handle.result()
+        except TimeoutError:
+            page: str = await handle.query("status")
+            raise StoryStuck(f"waited {self.patience_s:g} s for the end: {page}") from None
 
     async def until_invoice(
         self, holds: Callable[[InvoiceStanding], bool], what: str

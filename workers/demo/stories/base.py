@@ -62,6 +62,7 @@ def deal_of(
     starts: date,
     lines: tuple[SeedLine, ...],
     *,
+    ends: date | None = None,
     terms: str = "",
 ) -> SeedDeal:
     """A deal of the demo's client, as sales enters it."""
@@ -87,6 +88,7 @@ def deal_of(
         purchase_order_required=True,
         net_days=30,
         service_start=starts,
+        service_end=ends,
         contract_terms=terms,
         lines=lines,
         team=(

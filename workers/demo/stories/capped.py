@@ -53,7 +53,7 @@ def expected(month: Month) -> Expected:
     return Expected(
         invoices=(Figures("1900.00", "361.00", "2261.00"),),
         transactions=2,
-        crm_status="Closed",
+        crm_status="Paid",
         ledger={"1010": "2261.00", "2300": "-361.00", "4000": "-1900.00"},
     )
 
@@ -62,6 +62,7 @@ async def play(story: Story, say: Say) -> None:
     await story.log(ENTRIES)
     await story.declare_no_expenses()
     say("Kantata", "13.75 hours are logged and approved")
+    await story.until_heard(len(ENTRIES))
     preview = await story.preview()
     (held,) = preview.held
     say("Operations", f"a preview holds {held.quantity} h, worth {held.amount}: {held.reason}")
@@ -71,4 +72,5 @@ async def play(story: Story, say: Say) -> None:
     await story.collect()
     await story.close_revenue()
     say("Finance", f"revenue of {story.month.period} is closed; the journal is in the ERP")
-    await story.finish()
+    await story.until_crm_says("Paid")
+    say("Operations", "the engagement stays open: held work waits for a change order")

@@ -28,7 +28,7 @@ def deal(month: Month) -> SeedDeal:
     lines = tuple(
         SeedLine(
             product=f"Instalment {number}",
-            family="Fee",
+            family="Fixed Fee",
             rate=Decimal(10_000),
             effective_from=due,
             description=f"Instalment {number} of 3",

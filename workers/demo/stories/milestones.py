@@ -2,7 +2,7 @@
 
 Design  10,000.00 - 1,000.00 kept =  9,000.00   VAT 1,710.00   gross 10,710.00
 Build   20,000.00 - 2,000.00 kept = 18,000.00   VAT 3,420.00   gross 21,420.00
-release of what was kept             3,000.00   VAT   570.00   gross  3,570.00
+release of what was kept             3,000.00   VAT   570.00   gross  3,570.00   (two lines)
                                     ---------       --------        ---------
                                     30,000.00       5,700.00        35,700.00
 """
@@ -51,7 +51,7 @@ def expected(month: Month) -> Expected:
             Figures("18000.00", "3420.00", "21420.00"),
             Figures("3000.00", "570.00", "3570.00"),
         ),
-        transactions=5,
+        transactions=6,
         crm_status="Closed",
         ledger={"1010": "35700.00", "2300": "-5700.00", "4000": "-30000.00"},
     )

@@ -23,7 +23,10 @@ name = "retainer"
 title = "A retainer over two months, with roll-over and overage"
 
 FIRST = tuple(Worked(ANNA, "Senior Consultant", day, 540, "Advice") for day in (3, 17))
-SECOND = tuple(Worked(ANNA, "Senior Consultant", day, 500, "Advice") for day in (4, 12, 26))
+SECOND = tuple(
+    Worked(ANNA, "Senior Consultant", day, minutes, "Advice")
+    for day, minutes in ((4, 480), (12, 480), (26, 540))
+)
 
 
 def deal(month: Month) -> SeedDeal:
@@ -37,7 +40,8 @@ def deal(month: Month) -> SeedDeal:
         rollover_hours_max=Decimal(5),
         rollover_periods=1,
     )
-    return deal_of("Advisory retainer", "retainer", month.before_it().day(1), (retainer,))
+    starts, ends = month.before_it().day(1), month.last()
+    return deal_of("Advisory retainer", "retainer", starts, (retainer,), ends=ends)
 
 
 def expected(month: Month) -> Expected:
