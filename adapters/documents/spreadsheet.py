@@ -1,4 +1,4 @@
-"""A small writer of .xlsx workbooks (ECMA-376): one sheet, typed cells, rows streamed in.
+"""A small writer of .xlsx workbooks (ECMA-376): typed cells, rows streamed in.
 
 Text is stored as text, so that a cell beginning with `=` is never a formula; numbers and dates are
 numbers and dates, so that they read right in every country. The same rows give the same bytes.
@@ -7,7 +7,7 @@ numbers and dates, so that they read right in every country. The same rows give 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from io import BytesIO
@@ -35,45 +35,58 @@ _LINKS = f"{_OFFICE}/officeDocument/2006/relationships"
 _PACKAGE = f"{_OFFICE}/package/2006"
 _SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
-_CONTENT_TYPES = (
-    f'{_HEAD}<Types xmlns="{_PACKAGE}/content-types">'
-    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships'
-    '+xml"/><Default Extension="xml" ContentType="application/xml"/>'
-    f'<Override PartName="/xl/workbook.xml" ContentType="{_SHEET_TYPE}.sheet.main+xml"/>'
-    f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_SHEET_TYPE}.worksheet+xml"/>'
-    f'<Override PartName="/xl/styles.xml" ContentType="{_SHEET_TYPE}.styles+xml"/></Types>'
-)
 _ROOT_LINKS = (
     f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="rId1" '
     f'Type="{_LINKS}/officeDocument" Target="xl/workbook.xml"/></Relationships>'
 )
-_BOOK_LINKS = (
-    f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships">'
-    f'<Relationship Id="rId1" Type="{_LINKS}/worksheet" Target="worksheets/sheet1.xml"/>'
-    f'<Relationship Id="rId2" Type="{_LINKS}/styles" Target="styles.xml"/></Relationships>'
-)
+_SHEETS = f"{_SHEET_TYPE}.worksheet+xml"
 _PLAIN, _BOLD = 0, 1
 
 
+class Sheet:
+    """One sheet, written row by row onto a stream. `formats` gives each column's number format
+    (Excel's codes); an empty one leaves the column to the cells. `first_style` is the number of the
+    first of its cell styles among those of the workbook."""
+
+    def __init__(
+        self, stream: IO[bytes], widths: Sequence[int], formats: Sequence[str], first_style: int = 0
+    ) -> None:
+        self._stream = stream
+        self._columns = len(formats)
+        self._first_style = first_style
+        self._stream.write(_sheet_opening(widths).encode())
+        self.rows = 0
+        """Written so far."""
+
+    def add(self, cells: Sequence[Cell], *, bold: bool = False) -> None:
+        """Append one row. Raises OverflowError beyond Excel's number of rows."""
+        if self.rows == ROWS_MAX:
+            raise OverflowError(f"a sheet has at most {ROWS_MAX} rows")
+        self.rows += 1
+        styles = self._styles_of(bold)
+        parts = (_cell(cell, style) for cell, style in zip(cells, styles, strict=True))
+        self._stream.write(f"<row>{''.join(parts)}</row>".encode())
+
+    def finish(self) -> None:
+        """Nothing can be added after it."""
+        self._stream.write(b"</sheetData></worksheet>")
+
+    def _styles_of(self, bold: bool) -> Sequence[int]:
+        """Cell styles come in pairs per column: plain, bold."""
+        weight = _BOLD if bold else _PLAIN
+        return [self._first_style + 2 * column + weight for column in range(self._columns)]
+
+
 class Workbook:
-    """One sheet, written row by row inside a `with`. `formats` gives each column's number format
-    (Excel's codes); an empty one leaves the column to the cells."""
+    """A workbook of one sheet, written row by row inside a `with`, packed while it is written."""
 
     def __init__(self, title: str, widths: Sequence[int], formats: Sequence[str]) -> None:
         self._buffer = BytesIO()
         self._zip = ZipFile(self._buffer, "w", ZIP_DEFLATED)
-        self._formats = tuple(formats)
-        for name, text in (
-            ("[Content_Types].xml", _CONTENT_TYPES),
-            ("_rels/.rels", _ROOT_LINKS),
-            ("xl/workbook.xml", _workbook(title)),
-            ("xl/_rels/workbook.xml.rels", _BOOK_LINKS),
-            ("xl/styles.xml", _styles(self._formats)),
-        ):
-            self._zip.writestr(_entry(name), text)
-        self._sheet: IO[bytes] = self._zip.open(_entry("xl/worksheets/sheet1.xml"), "w")
-        self._sheet.write(_sheet_opening(widths).encode())
-        self._rows = 0
+        for name, content in parts_of([title], formats):
+            self._zip.writestr(entry(name), content)
+        self._stream: IO[bytes] = self._zip.open(entry(sheet_part(1)), "w")
+        self._sheet = Sheet(self._stream, widths, formats)
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +97,7 @@ class Workbook:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._sheet.close()
+        self._stream.close()
         self._zip.close()
 
     @property
@@ -94,23 +107,35 @@ class Workbook:
 
     def add(self, cells: Sequence[Cell], *, bold: bool = False) -> None:
         """Append one row. Raises OverflowError beyond Excel's number of rows."""
-        if self._rows == ROWS_MAX:
-            raise OverflowError(f"a sheet has at most {ROWS_MAX} rows")
-        self._rows += 1
-        styles = self._styles_of(bold)
-        parts = (_cell(cell, style) for cell, style in zip(cells, styles, strict=True))
-        self._sheet.write(f"<row>{''.join(parts)}</row>".encode())
+        self._sheet.add(cells, bold=bold)
 
     def finish(self) -> bytes:
         """The whole file; nothing can be added after it."""
-        self._sheet.write(b"</sheetData></worksheet>")
-        self._sheet.close()
+        self._sheet.finish()
+        self._stream.close()
         self._zip.close()
         return self._buffer.getvalue()
 
-    def _styles_of(self, bold: bool) -> Sequence[int]:
-        """Cell styles come in pairs per column: plain, bold."""
-        return [2 * column + (_BOLD if bold else _PLAIN) for column in range(len(self._formats))]
+
+def parts_of(titles: Sequence[str], formats: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Everything of a workbook but its sheets, by name of the part; `formats` are those of all
+    columns, sheet by sheet."""
+    yield "[Content_Types].xml", _content_types(len(titles))
+    yield "_rels/.rels", _ROOT_LINKS
+    yield "xl/workbook.xml", _workbook(titles)
+    yield "xl/_rels/workbook.xml.rels", _book_links(len(titles))
+    yield "xl/styles.xml", _styles(formats)
+
+
+def sheet_part(number: int) -> str:
+    return f"xl/worksheets/sheet{number}.xml"
+
+
+def entry(name: str) -> ZipInfo:
+    """An entry without a clock or a machine in it."""
+    info = ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    info.compress_type, info.create_system, info.external_attr = ZIP_DEFLATED, 3, 0o644 << 16
+    return info
 
 
 def _cell(value: Cell, style: int) -> str:
@@ -128,19 +153,44 @@ def _text(value: str) -> str:
     return escape(clean[:CELL_CHARACTERS_MAX])
 
 
-def _entry(name: str) -> ZipInfo:
-    """An entry without a clock or a machine in it."""
-    info = ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    info.compress_type, info.create_system, info.external_attr = ZIP_DEFLATED, 3, 0o644 << 16
-    return info
-
-
-def _workbook(title: str) -> str:
-    # Excel refuses some characters in a sheet's name, and names over 31.
-    name = re.sub(r"[\[\]:*?/\\']", " ", title)[:31]
+def _content_types(sheets: int) -> str:
+    listed = "".join(
+        f'<Override PartName="/{sheet_part(number)}" ContentType="{_SHEETS}"/>'
+        for number in range(1, sheets + 1)
+    )
     return (
-        f'{_HEAD}<workbook xmlns="{_MAIN}" xmlns:r="{_LINKS}"><sheets>'
-        f'<sheet name={quoteattr(name)} sheetId="1" r:id="rId1"/></sheets></workbook>'
+        f'{_HEAD}<Types xmlns="{_PACKAGE}/content-types">'
+        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package'
+        '.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/>'
+        f'<Override PartName="/xl/workbook.xml" ContentType="{_SHEET_TYPE}.sheet.main+xml"/>'
+        f'{listed}<Override PartName="/xl/styles.xml" ContentType="{_SHEET_TYPE}.styles+xml"/>'
+        "</Types>"
+    )
+
+
+def _book_links(sheets: int) -> str:
+    """The styles come after the sheets, whose links have their numbers."""
+    listed = "".join(
+        f'<Relationship Id="rId{number}" Type="{_LINKS}/worksheet" '
+        f'Target="worksheets/sheet{number}.xml"/>'
+        for number in range(1, sheets + 1)
+    )
+    return (
+        f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships">{listed}'
+        f'<Relationship Id="rId{sheets + 1}" Type="{_LINKS}/styles" Target="styles.xml"/>'
+        "</Relationships>"
+    )
+
+
+def _workbook(titles: Sequence[str]) -> str:
+    # Excel refuses some characters in a sheet's name, and names over 31.
+    names = [re.sub(r"[\[\]:*?/\\']", " ", title)[:31] for title in titles]
+    listed = "".join(
+        f'<sheet name={quoteattr(name)} sheetId="{number}" r:id="rId{number}"/>'
+        for number, name in enumerate(names, start=1)
+    )
+    return (
+        f'{_HEAD}<workbook xmlns="{_MAIN}" xmlns:r="{_LINKS}"><sheets>{listed}</sheets></workbook>'
     )
 
 

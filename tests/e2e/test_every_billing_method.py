@@ -35,6 +35,7 @@ class Told:
 
 async def _tell(firm: Firm, told: DemoStory) -> Story:
     story = firm.story()
+    story.closes_months = False
     story.sell(deal=told.deal(story.month))
     await story.until_active()
     await told.play(story, lambda who, what: None)

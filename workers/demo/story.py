@@ -53,6 +53,9 @@ class Story:
         self.overview = Overview(engine)
         self.opportunity, self.patience_s = "", PATIENCE_S
         self.cutoff = datetime.now(UTC)
+        self.closes_months = True
+        """A close is of a whole legal entity: stories that are told at once leave it to the
+        teller."""
         self._delivered = 0
         self._people: dict[str, str] = {}
         self._roles: dict[str, str] = {}
@@ -227,11 +230,14 @@ class Story:
             f"invoice {newest.key} to be paid",
         )
 
-    async def close_revenue(self, period: str = "") -> RevenueClosed:
-        """Finance closes the revenue of a period: its journals go to the ERP."""
-        params = RevenueCloseParams(
-            legal_entity=places.ENTITY, period=period or self.month.period, erp=places.ERP
-        )
+    async def close_month(self) -> None:
+        """Finance closes the revenue of the story's month, unless somebody does it for all."""
+        if self.closes_months:
+            await self.close_revenue(self.month.period)
+
+    async def close_revenue(self, period: str) -> RevenueClosed:
+        """Finance closes the revenue of a period, of all contracts: its journals go to the ERP."""
+        params = RevenueCloseParams(legal_entity=places.ENTITY, period=period, erp=places.ERP)
         workflow = names.revenue_close(params.legal_entity, params.period)
         try:
             async with asyncio.timeout(self.patience_s):

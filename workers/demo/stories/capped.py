@@ -70,7 +70,7 @@ async def play(story: Story, say: Say) -> None:
     invoice = await story.until_next_delivered()
     say("Tryton", f"invoice {invoice.number} over {invoice.gross} is posted: the cap is reached")
     await story.collect()
-    await story.close_revenue()
+    await story.close_month()
     say("Finance", f"revenue of {story.month.period} is closed; the journal is in the ERP")
     await story.until_crm_says("Paid")
     say("Operations", "the engagement stays open: held work waits for a change order")

@@ -61,5 +61,5 @@ async def play(story: Story, say: Say) -> None:
     say("Tryton", f"invoice {invoice.number} over {invoice.gross}: two instalments were due")
     await story.collect()
     await story.until_crm_says("Paid")
-    await story.close_revenue()
+    await story.close_month()
     say("Finance", f"revenue of {story.month.period} is closed; the journal is in the ERP")

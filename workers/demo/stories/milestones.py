@@ -70,6 +70,6 @@ async def play(story: Story, say: Say) -> None:
     invoice = await story.until_next_delivered()
     say("Tryton", f"invoice {invoice.number} over {invoice.gross} releases the retention")
     await story.collect()
-    await story.close_revenue()
+    await story.close_month()
     say("Finance", f"revenue of {story.month.period} is closed; the journal is in the ERP")
     await story.finish()

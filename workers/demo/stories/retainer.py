@@ -68,6 +68,6 @@ async def play(story: Story, say: Say) -> None:
         invoice = await story.until_next_delivered()
         say("Tryton", f"invoice {invoice.number} over {invoice.gross} is posted")
         await story.collect()
-        await story.close_revenue()
+        await story.close_month()
         say("Finance", f"revenue of {month.period} is closed; the journal is in the ERP")
     await story.finish()

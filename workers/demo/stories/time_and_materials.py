@@ -53,5 +53,5 @@ async def play(story: Story, say: Say) -> None:
     await story.close()
     await story.until_closed()
     say("Operations", "the engagement is closed")
-    await story.close_revenue()
+    await story.close_month()
     say("Finance", f"revenue of {story.month.period} is closed; its journal is in the ERP")
