@@ -1,0 +1,1 @@
+"""Reports of finance: their rows, totals, proofs, and the group's currency."""

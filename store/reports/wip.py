@@ -1,0 +1,231 @@
+"""Unbilled work: the parts that the told books hold, tied to 1200 and 2200 of the journals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from canonical.ledger.accounts import Account
+from canonical.reports.proofs import Proof, prove
+from canonical.reports.rows import Position, PositionRow
+from canonical.reports.unbilled import Place, Unbilled, unbilled_parts
+from canonical.reports.wip import LedgerSide, Sums, WipRow, grouped, shown
+from store.books.ledger import Ledger
+from store.reports.control import Counted, control_proofs
+from store.reports.position import CurrencyOf, positions, proofs_of
+from store.reports.scope import (
+    Label,
+    ReportPage,
+    Scope,
+    contracts,
+    count_contracts,
+    labels_of,
+)
+from store.reports.telling import Told, told
+
+ZERO: Final = Decimal(0)
+EQUATION: Final = "unbilled - advance + told later - posted after = 1200 - 2200"
+ACCOUNTS: Final = (Account.CONTRACT_ASSET, Account.CONTRACT_LIABILITY)
+
+_LEDGER: Final = text(
+    """
+    SELECT j.legal_entity, l.contract, l.document_currency,
+           coalesce(sum(l.document_amount) FILTER (
+               WHERE is_posted AND l.account = :asset), 0) AS asset,
+           coalesce(-sum(l.document_amount) FILTER (
+               WHERE is_posted AND l.account = :liability), 0) AS liability,
+           coalesce(sum(l.document_amount) FILTER (WHERE is_posted AND is_accrual), 0) AS accrued,
+           coalesce(sum(l.document_amount) FILTER (
+               WHERE is_posted AND NOT is_told AND NOT is_accrual), 0) AS told_later,
+           coalesce(sum(l.document_amount) FILTER (
+               WHERE NOT is_posted AND is_told AND NOT is_accrual), 0) AS posted_after
+    FROM journal_line l JOIN journal_entry j ON j.id = l.journal_id
+    JOIN book_chapter h ON h.id = j.chapter_id
+    CROSS JOIN LATERAL (
+        SELECT j.posted_on <= :as_of AS is_posted, CAST(h.told_on AS date) <= :told_by AS is_told,
+               starts_with(j.event, :accrued) OR starts_with(j.event, :reversed) AS is_accrual
+    ) x
+    WHERE l.contract = ANY(CAST(:contracts AS text[])) AND l.account IN (:asset, :liability)
+      AND (:legal_entity = '' OR j.legal_entity = :legal_entity)
+    GROUP BY 1, 2, 3
+    """
+)
+_ACCRUED: Final = "accrue submitted time "
+_REVERSED: Final = "reverse: accrue submitted time "
+"""How journals of the month-end accrual begin: what was told of it is reversed in the next period,
+and counts only while that has not begun."""
+
+Key = tuple[str, Place]
+"""A contract, and where it is booked."""
+
+
+class _Sides(NamedTuple):
+    """What is known of the contracts of one group of books."""
+
+    labels: Mapping[str, Label]
+    parts: Mapping[Key, Sequence[Unbilled]]
+    ledger: Mapping[Key, LedgerSide]
+    positions: Mapping[Key, PositionRow]
+
+
+class Progress(NamedTuple):
+    """How far the report is, in contracts."""
+
+    done: int
+    of: int
+
+
+async def wip_pages(
+    connection: AsyncConnection,
+    scope: Scope,
+    ledger: Ledger,
+    currency_of: CurrencyOf,
+    *,
+    detail: bool = False,
+) -> AsyncGenerator[ReportPage]:
+    """Contract by contract; the books of one group are in memory at a time."""
+    counted = Counted()
+    async for found, progress in _groups(connection, scope, ledger):
+        if isinstance(found, Proof):
+            yield ReportPage((), [found], *progress)
+            continue
+        sides = await _sides(connection, scope, found, currency_of)
+        rows = _rows(sides, currency_of, detail=detail)
+        for row in rows:
+            counted.add(row.legal_entity, row.currency, _of_accounts(row))
+        proofs = [each for row in rows for each in _proofs(row, sides)]
+        yield ReportPage(rows, proofs, *progress)
+    yield ReportPage((), await control_proofs(connection, scope, counted, ACCOUNTS))
+
+
+async def _groups(
+    connection: AsyncConnection, scope: Scope, ledger: Ledger
+) -> AsyncIterator[tuple[Told | Proof, Progress]]:
+    """Each group of contracts that share their books once, in the order of its first one."""
+    seen: set[str] = set()
+    total = await count_contracts(connection, scope.legal_entity)
+    async for page in contracts(connection, scope.legal_entity):
+        for contract, label in page.items():
+            if contract in seen:
+                continue
+            found = await told(connection, ledger, contract, scope.told_by)
+            if isinstance(found, Proof):
+                found = found.model_copy(update={"subject": label.project or contract})
+                seen.add(contract)
+            else:
+                seen.update(found.contracts)
+            yield found, Progress(min(len(seen), total), total)
+
+
+async def _sides(
+    connection: AsyncConnection, scope: Scope, found: Told, currency_of: CurrencyOf
+) -> _Sides:
+    labels = await labels_of(connection, found.contracts)
+    tied = await positions(connection, scope, labels, currency_of)
+    return _Sides(
+        labels=labels,
+        parts=await asyncio.to_thread(_parts, found, scope),
+        ledger=await _ledger(connection, scope, labels),
+        positions={
+            (row.contract, Place(row.legal_entity, row.document_currency)): row for row in tied
+        },
+    )
+
+
+def _parts(found: Told, scope: Scope) -> Mapping[Key, Sequence[Unbilled]]:
+    """Priced anew, off the event loop."""
+    parts: dict[Key, list[Unbilled]] = {}
+    if found.on is None:
+        return parts
+    for contract in found.contracts:
+        for part in unbilled_parts(found.books, contract, found.on):
+            if scope.covers(part.place.entity):
+                parts.setdefault((contract, part.place), []).append(part)
+    return parts
+
+
+async def _ledger(
+    connection: AsyncConnection, scope: Scope, labels: Iterable[str]
+) -> Mapping[Key, LedgerSide]:
+    values = scope.values(
+        told_by=scope.told_by,
+        contracts=list(labels),
+        asset=Account.CONTRACT_ASSET.value,
+        liability=Account.CONTRACT_LIABILITY.value,
+        accrued=_ACCRUED,
+        reversed=_REVERSED,
+    )
+    return {
+        (row.contract, Place(row.legal_entity, row.document_currency)): LedgerSide(
+            asset=row.asset,
+            liability=row.liability,
+            accrued=row.accrued,
+            told_later=row.told_later,
+            posted_after=row.posted_after,
+        )
+        for row in await connection.execute(_LEDGER, values)
+    }
+
+
+def _rows(sides: _Sides, currency_of: CurrencyOf, *, detail: bool) -> list[WipRow]:
+    keys = sorted({*sides.parts, *sides.ledger}, key=lambda key: (key[1].entity, key))
+    return [_row(key, sides, currency_of, detail=detail) for key in keys]
+
+
+def _row(key: Key, sides: _Sides, currency_of: CurrencyOf, *, detail: bool) -> WipRow:
+    contract, place = key
+    parts = sides.parts.get(key, ())
+    ledger = sides.ledger.get(key, LedgerSide())
+    sums = Sums.of(parts)
+    unbilled = sums.ready + sums.on_draft + sums.under_review + sums.earned + ledger.accrued
+    explained = unbilled - sums.advance + ledger.told_later - ledger.posted_after
+    tied = sides.positions.get(key)
+    own = tied.position if tied is not None else Position.empty(currency_of(place.entity))
+    return WipRow(
+        legal_entity=place.entity,
+        currency=own.currency,
+        document_currency=place.currency,
+        **sides.labels[contract]._asdict(),
+        **sums.model_dump(),
+        accrued=ledger.accrued,
+        unbilled=unbilled,
+        told_later=ledger.told_later,
+        posted_after=ledger.posted_after,
+        document_asset=ledger.asset,
+        document_liability=ledger.liability,
+        difference=explained - (ledger.asset - ledger.liability),
+        groups=grouped(parts),
+        parts=shown(parts) if detail else (),
+        asset=own.asset,
+        liability=own.liability,
+        revaluation=tied.revaluation if tied is not None else ZERO,
+    )
+
+
+def _of_accounts(row: WipRow) -> Mapping[Account, Decimal]:
+    return {Account.CONTRACT_ASSET: row.asset, Account.CONTRACT_LIABILITY: -row.liability}
+
+
+def _proofs(row: WipRow, sides: _Sides) -> list[Proof]:
+    """The parts against the accounts, and the accounts against revenue and billing."""
+    subject = row.project or row.contract
+    parts = prove(
+        EQUATION,
+        row.legal_entity,
+        row.document_currency,
+        {
+            "unbilled": row.unbilled,
+            "advance": -row.advance,
+            "told later": row.told_later,
+            "posted after": -row.posted_after,
+        },
+        {"1200": row.document_asset, "2200": -row.document_liability},
+        subject=subject,
+    )
+    tied = sides.positions.get((row.contract, Place(row.legal_entity, row.document_currency)))
+    return [parts, *(proofs_of(tied) if tied is not None else ())]

@@ -1,0 +1,1 @@
+"""Reports as people and machines read them: tables, workbooks, JSON."""
