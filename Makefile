@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 TEST_PROCESSES ?= 2
+STORY_EXAMPLES ?= 1500
 BIN := .venv/bin
 READY := .venv/.ready
 CODE := canonical runtime adapters store activities workflows gateway console workers tests bench
@@ -50,7 +51,8 @@ record: $(READY) ## record workflow histories anew into tests/replay/histories
 certify: $(READY) ## run the conformance suite against every adapter found
 	@$(BIN)/pytest tests/adapters/conformance
 
-soak: $(READY) ## run many engagements for a long time, under faults
+soak: $(READY) ## ten times the generated stories of `make test`, then many engagements under faults
+	@C2C_STORY_EXAMPLES=$(STORY_EXAMPLES) $(BIN)/pytest -n $(TEST_PROCESSES) -q -k any_order
 	@$(BIN)/python bench/soak.py
 
 bench: $(READY) ## measure; each script ends with one line of JSON (BENCH=--quick: a short look)
