@@ -136,6 +136,7 @@ async def an_engagement_is_held_and_closed_with_open_work(bench: Bench) -> list[
 
 async def an_engagement_goes_on_in_a_new_run(bench: Bench) -> list[Kept]:
     await _active(bench)
+    await bench.handle(bench.engagement).execute_update(names.PREVIEW_BILLING, PERIOD)
     first_run = await _until_continued(bench, bench.engagement)
     await bench.until_page_says(bench.engagement, "a billing cut-off")
     await bench.tell(bench.engagement, names.CLOSE)
