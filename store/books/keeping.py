@@ -188,7 +188,9 @@ async def words_of(
     found = await connection.execute(_WORDS, {"ids": [item_of(each) for each in entries]})
     words: dict[str, EntryWords] = {}
     for row in found:
-        work = books.contracts[entries[row.entry]].works[row.entry]
+        book = books.contracts[entries[row.entry]]
+        # a credit of what was recalled is made when the entry is approved no more
+        work = book.works.get(row.entry) or book.recalled[row.entry]
         words[row.entry] = EntryWords(
             item_id=row.id,
             version=row.revision,
