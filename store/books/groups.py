@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from sqlalchemy import text
@@ -87,9 +88,15 @@ async def lock_group(connection: AsyncConnection, contract: ContractId) -> Group
             break
         members = again
     group = await _read(connection, contract, members)
-    for entity in sorted(_entities(group.versions)):
-        await connection.execute(text(SHARE_BOOKS), {"lock": books_of(entity)})
+    await share_books(connection, _entities(group.versions))
     return group
+
+
+async def share_books(connection: AsyncConnection, entities: AbstractSet[str]) -> None:
+    """Post in the books of legal entities: their periods stay open, or locked, until this
+    transaction ends."""
+    for entity in sorted(entities):
+        await connection.execute(text(SHARE_BOOKS), {"lock": books_of(entity)})
 
 
 async def read_group(connection: AsyncConnection, contract: ContractId) -> Group:

@@ -8,7 +8,6 @@ here, and posts nothing.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -24,16 +23,16 @@ from canonical.engine.books import Books
 from canonical.engine.invariants import check_rows
 from canonical.engine.retelling import Chapter, Telling
 from canonical.engine.story import Event
-from canonical.errors import LedgerDrift
 from canonical.ids import ContractId
 from canonical.landscape import Landscape
 from canonical.ledger.entity import EntityTerms, entity_terms
 from canonical.periods import last_day
 from store.books.facts import pending_facts
-from store.books.groups import Group, lock_group, read_group
-from store.books.hearing import hear_submitted, hear_work
+from store.books.groups import Group, lock_group, read_group, share_books
+from store.books.hearing import NOTHING_SAID, hear_submitted, hear_work, names_said
 from store.books.keeping import Made, Mark, Place, contract_of, keep_journals, keep_schedule
 from store.books.loading import chapters_of
+from store.books.proof import digest, prove, states_of
 from store.books.shelf import Shelf, Told
 from store.tables import book_chapter, book_fact, book_state, exchange_rate, period_lock
 
@@ -94,9 +93,12 @@ class Ledger:
         if await _is_told(connection, decision.key):
             return None
         told = await self._told_so_far(connection, group)
+        said = await names_said(connection, group.own) if decision.hears_work else NOTHING_SAID
+        await share_books(connection, said.entities | _performers(told.telling.books))
         number = await self._open_chapter(connection, group, decision)
         if decision.hears_work:
-            roles = self._entities[group.newest.legal_entity].roles
+            entity = self._entities[group.newest.legal_entity]
+            roles = {role: entity.role_named(role) or role for role in said.roles}
             await hear_work(connection, number, group.own, roles)
             await _hear_submitted(connection, number, group.own, roles, decision.event)
         await _keep_facts(connection, number, group)
@@ -147,7 +149,7 @@ class Ledger:
             await asyncio.to_thread(told.telling.tell, chapter)
             told.places += _places(told.telling.books, before, chapter.number, chapter.contract)
             told.chapter = chapter.number
-        await _prove(connection, group, told.telling.books)
+        await prove(connection, group, told.telling.books)
         return told
 
     def _begin(self, group: Group) -> Telling:
@@ -160,7 +162,7 @@ class Ledger:
         return await chapters_of(connection, group.contracts, zone, after)
 
     def _fingerprint(self, group: Group) -> str:
-        return _digest([repr(self._terms), *(repr(version) for version in group.versions)])
+        return digest([repr(self._terms), *(repr(version) for version in group.versions)])
 
     # -- the next chapter
 
@@ -203,13 +205,18 @@ class Ledger:
                 "journals": journals,
                 "transactions": transactions,
             }
-            for contract, (digest, journals, transactions) in _states(books).items()
+            for contract, (digest, journals, transactions) in states_of(books).items()
         ]
         statement = upsert(book_state)
         changed = {name: statement.excluded[name] for name in states[0] if name != "contract_id"}
         await connection.execute(
             statement.on_conflict_do_update(index_elements=["contract_id"], set_=changed), states
         )
+
+
+def _performers(books: Books) -> set[str]:
+    """Legal entities other than the contracts' own that did work: their books are posted in too."""
+    return {work.entity for book in books.contracts.values() for work in book.works.values()} - {""}
 
 
 def _tell(telling: Telling, chapter: Chapter) -> None:
@@ -276,48 +283,3 @@ async def _locked(
         .group_by(columns.legal_entity)
     )
     return {str(entity): str(period) for entity, period in found}
-
-
-# -- the proof
-
-
-def _states(books: Books) -> dict[str, tuple[str, int, int]]:
-    """Per contract: a digest of all its journals and transactions, and their numbers."""
-    journals: dict[str, list[str]] = {name: [] for name in books.contracts}
-    transactions: dict[str, list[str]] = {name: [] for name in books.contracts}
-    usual = next(iter(books.contracts))
-    for journal in books.journals:
-        sides = " ".join(
-            f"{line.account} {line.amount:f} {line.document_amount:f}" for line in journal.lines
-        )
-        told = f"{journal.on} {journal.entity} {sides}"
-        journals[contract_of(journal, usual)].append(told)
-    for row in books.transactions.values():
-        transactions[row.contract].append(f"{row.id} {row.quantity:f} {row.net:f}")
-    return {
-        name: (
-            _digest([*journals[name], *sorted(transactions[name])]),
-            len(journals[name]),
-            len(transactions[name]),
-        )
-        for name in books.contracts
-    }
-
-
-def _digest(parts: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-async def _prove(connection: AsyncConnection, group: Group, books: Books) -> None:
-    """Raises LedgerDrift when what was told is not what was kept."""
-    found = await connection.execute(
-        select(book_state).where(book_state.c.contract_id.in_(group.contracts))
-    )
-    kept = {row.contract_id: (row.digest, row.journals, row.transactions) for row in found}
-    for contract, state in _states(books).items():
-        if contract in kept and kept[contract] != state:
-            raise LedgerDrift(
-                contract,
-                f"{kept[contract][1]} journals and {kept[contract][2]} transactions were kept, "
-                f"{state[1]} and {state[2]} come out now",
-            )

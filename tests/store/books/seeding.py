@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from canonical.client import Address, Client
 from canonical.contract import ContractVersion
-from canonical.ids import ClientId, ExternalRef, project_id
+from canonical.ids import ClientId, ExternalRef, derive, project_id
 from store.engine import transaction
 from store.tables import client, contract_version, engagement, identity_link, project
 from tests import builders as make
@@ -103,3 +103,17 @@ def _client(customer: ClientId) -> Client:
         net_days=30,
         invoice_email="invoices@client.example",
     )
+
+
+def another_contract(number: int, **changes: object) -> ContractVersion:
+    """Another contract of the same client, on the same terms unless they are changed."""
+    values = {
+        "contract_id": derive("contract", f"another-{number}"),
+        "engagement_id": f"{make.CRM}/another-{number}",
+    }
+    return make.make_agreement().contract.model_copy(update={**values, **changes})
+
+
+def project_of(number: int) -> ExternalRef:
+    """The project of another contract in the PSA."""
+    return ExternalRef(system=make.PSA, kind="workspace", id=f"another-{number}")
