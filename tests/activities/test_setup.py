@@ -14,9 +14,10 @@ from activities.setup import (
 )
 from canonical.errors import RecordExists, RuleViolation, TransitionForbidden
 from canonical.ids import ExternalRef
+from canonical.landscape import Landscape
 from canonical.transitions import EngagementStage
 from tests import builders as make
-from tests.activities.conftest import Store, perform
+from tests.activities.conftest import NOW, Store, perform
 from tests.activities.systems.erp import LyingErp
 from tests.activities.systems.psa import FakePsa
 
@@ -45,7 +46,11 @@ def in_erp(agreed: Store, erp: LyingErp) -> ErpSetupActivities:
 
 @pytest.fixture
 def engagement(agreed: Store) -> EngagementActivities:
-    return EngagementActivities(agreed.engagements, make.make_landscape())
+    return engagement_activities(agreed, make.make_landscape())
+
+
+def engagement_activities(store: Store, landscape: Landscape) -> EngagementActivities:
+    return EngagementActivities(store.engagements, store.books, landscape, lambda: NOW)
 
 
 async def do(*steps: Callable[[SetUp], Awaitable[None]]) -> None:
@@ -131,7 +136,7 @@ async def test_a_source_that_serves_another_entity_is_not_linked(agreed: Store) 
     systems = dict(make.make_entity().systems)
     systems = {role: name for role, name in systems.items() if name != make.EXPENSES}
     landscape = make.make_landscape(make.make_entity(systems=systems))
-    await do(EngagementActivities(agreed.engagements, landscape).activate_engagement)
+    await do(engagement_activities(agreed, landscape).activate_engagement)
     assert await agreed.engagements.reference(PLAN.id, make.EXPENSES) is None
 
 
@@ -141,7 +146,9 @@ async def test_what_is_open_is_said_in_words_until_the_engagement_can_close(
     await agreed.activate()
     await agreed.work.store_items([make.make_time_entry()])
     still_open = await perform(engagement.open_work, REQUEST)
-    assert still_open == ("1 approved entries are not billed",)
+    assert still_open == ("1 approved entries were not taken by a billing run yet",)
+    draft = await agreed.draft_of()
+    assert await perform(engagement.open_work, REQUEST) == (f"invoice {draft.key} is draft",)
 
 
 @pytest.mark.parametrize("end", ["close_engagement", "cancel_engagement"])
