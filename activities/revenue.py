@@ -13,7 +13,7 @@ from canonical.case import Case
 from canonical.errors import DomainError
 from canonical.ids import CaseId, ContractId, case_id
 from canonical.periods import Period
-from canonical.records import BookRecords, CaseRecords
+from canonical.records import CaseRecords, RevenueBooks
 from canonical.revenue import RevenueRecords
 
 CONTRACTS_PER_PAGE = 100
@@ -54,7 +54,7 @@ class RevenueActivities:
 
     def __init__(
         self,
-        books: BookRecords,
+        books: RevenueBooks,
         records: RevenueRecords,
         cases: CaseRecords,
         clock: Callable[[], datetime],

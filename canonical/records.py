@@ -193,6 +193,10 @@ class BookRecords(Protocol):
         words; empty when there are none."""
         ...
 
+
+class RevenueBooks(Protocol):
+    """The books of contracts at a revenue close."""
+
     async def contracts_to_close(
         self, legal_entity: str, period: Period, after: str, limit: int
     ) -> Sequence[ContractId]:
