@@ -103,22 +103,27 @@ class Month:
         return Month.before(self.first)
 
 
+def account() -> SeedAccount:
+    """The client, as sales keep it."""
+    return SeedAccount(
+        name=CLIENT,
+        legal_name=CLIENT,
+        client_key="FALKENSTEIN",
+        vat_id="DE811569869",
+        invoice_email="rechnung@falkenstein.example",
+        street="Industriestraße 7",
+        city="Kassel",
+        postal_code="34117",
+        country="DE",
+        parent_name="Falkenstein Holding AG",
+    )
+
+
 def deal(month: Month, *, number: int = 1) -> SeedDeal:
     """The deal as sales enters it; `number` makes further deals of the same account possible."""
     return SeedDeal(
         name=f"Plant digitalisation {number}" if number > 1 else "Plant digitalisation",
-        account=SeedAccount(
-            name=CLIENT,
-            legal_name=CLIENT,
-            client_key="FALKENSTEIN",
-            vat_id="DE811569869",
-            invoice_email="rechnung@falkenstein.example",
-            street="Industriestraße 7",
-            city="Kassel",
-            postal_code="34117",
-            country="DE",
-            parent_name="Falkenstein Holding AG",
-        ),
+        account=account(),
         close_date=month.day(1),
         currency="EUR",
         legal_entity=ENTITY,

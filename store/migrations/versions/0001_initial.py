@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import op
-from sqlalchemy.util import await_only
+from store.migrations.scripts import run_scripts
 
 revision = "0001"
 down_revision = None
@@ -19,11 +18,7 @@ SCRIPTS = Path(__file__).parent / "initial"
 
 
 def upgrade() -> None:
-    # Prepared statements take one command each; the driver's own `execute` takes a script.
-    driver = op.get_bind().connection.driver_connection
-    assert driver is not None
-    for script in sorted(SCRIPTS.glob("*.sql")):
-        await_only(driver.execute(script.read_text(encoding="utf-8")))
+    run_scripts(SCRIPTS)
 
 
 def downgrade() -> None:

@@ -8,8 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from adapters.salesforce.simulator.seed import SeedAccount, SeedDeal, SeedLine, SeedPerson
-from workers.demo.script import ANNA, BEN, CLIENT, Month, email
+from adapters.salesforce.simulator.seed import SeedDeal, SeedLine, SeedPerson
+from workers.demo.script import ANNA, BEN, Month, account, email
 from workers.demo.story import Story
 from workers.local.landscape import ENTITY
 
@@ -68,18 +68,7 @@ def deal_of(
     """A deal of the demo's client, as sales enters it."""
     return SeedDeal(
         name=name,
-        account=SeedAccount(
-            name=CLIENT,
-            legal_name=CLIENT,
-            client_key="FALKENSTEIN",
-            vat_id="DE811569869",
-            invoice_email="rechnung@falkenstein.example",
-            street="Industriestraße 7",
-            city="Kassel",
-            postal_code="34117",
-            country="DE",
-            parent_name="Falkenstein Holding AG",
-        ),
+        account=account(),
         close_date=starts,
         currency="EUR",
         legal_entity=ENTITY,

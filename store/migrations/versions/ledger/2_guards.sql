@@ -18,7 +18,7 @@ CREATE TRIGGER revenue_schedule_immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- Debits equal credits, in the ledger's currency and in the document's, when the transaction
--- commits. A journal has two sides at least; a line that is added later is checked as well.
+-- commits. A journal has two sides at least; who wrote it down cannot add to it later.
 CREATE FUNCTION check_balance(journal bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     lines bigint; difference numeric; document_difference numeric;
@@ -41,6 +41,11 @@ END $$;
 
 CREATE FUNCTION check_line_balance() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF (SELECT recorded_at <> now() FROM journal_entry WHERE id = NEW.journal_id) THEN
+        RAISE EXCEPTION 'journal % is written down already: correct it by another one',
+                NEW.journal_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'journal_complete';
+    END IF;
     PERFORM check_balance(NEW.journal_id);
     RETURN NULL;
 END $$;
