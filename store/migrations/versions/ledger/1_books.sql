@@ -1,5 +1,15 @@
 -- The books: chapters of each contract's story, what was heard in them, and journals that balance.
 
+-- What was billed before there were books has no chapter that could explain it.
+DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM billing_transaction) THEN
+        RAISE EXCEPTION 'this database has billing transactions from before the ledger; keep it as '
+            'an archive, start with an empty database, and set each legal entity''s go_live to the '
+            'first day that is not billed yet';
+    END IF;
+END $$;
+
 CREATE TABLE book_chapter (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
     contract_id UUID NOT NULL,
