@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Final
 
 from canonical.base import Noun
-from canonical.money import Currency
 
 ZERO = Decimal(0)
 BROKEN_SHOWN_MAX: Final = 200
@@ -30,7 +29,8 @@ class Proof(Noun):
     """A contract or document; empty for a sum over all of them."""
     subjects: int = 1
     """How many are summed here."""
-    currency: Currency
+    currency: str
+    """Empty: it is about no amount."""
     left: tuple[Side, ...]
     right: tuple[Side, ...]
     difference: Decimal

@@ -110,7 +110,7 @@ async def positions(
     ledger = await _ledger(connection, scope, labels)
     billed = await _billed(connection, scope, labels)
     order = {contract: number for number, contract in enumerate(labels)}
-    places = sorted({*ledger, *billed}, key=lambda each: (each[0], order[each[1]], each[2]))
+    places = sorted({*ledger, *billed}, key=lambda each: (order[each[1]], each))
     return [
         _row(place, labels[place[1]], ledger.get(place), billed.get(place, ZERO), currency_of)
         for place in places

@@ -68,20 +68,30 @@ async def retention_pages(
     """Every milestone of which something was retained."""
     counted = Counted()
     async for labels in contracts(connection, scope.legal_entity):
-        kept = await _kept(connection, scope, labels)
-        carried = await _carried(connection, scope, labels)
-        rows: list[RetentionRow] = []
-        proofs: list[Proof] = []
-        for place in sorted({*kept, *carried}):
-            empty = _Carried(currency_of(place[0]), ZERO, ZERO)
-            found = carried.get(place, empty)
-            mine = _rows(labels[place[1]], kept.get(place, []), found)
-            rows += mine
-            proofs.append(_proof(place, labels[place[1]], mine, found))
-        for row in rows:
-            counted.add(row.legal_entity, row.currency, {Account.RETENTION: row.open})
-        yield ReportPage(rows, proofs)
+        page = await _page(connection, scope, labels, currency_of)
+        for row in page.rows:
+            counted.add(row.legal_entity, row.currency, {Account.RETENTION: row.amounts()["open"]})
+        yield page
     yield ReportPage((), await control_proofs(connection, scope, counted, [Account.RETENTION]))
+
+
+async def _page(
+    connection: AsyncConnection,
+    scope: Scope,
+    labels: Mapping[str, Label],
+    currency_of: CurrencyOf,
+) -> ReportPage:
+    kept = await _kept(connection, scope, labels)
+    carried = await _carried(connection, scope, labels)
+    order = {contract: number for number, contract in enumerate(labels)}
+    rows: list[RetentionRow] = []
+    proofs: list[Proof] = []
+    for place in sorted({*kept, *carried}, key=lambda each: (order[each[1]], each)):
+        found = carried.get(place) or _Carried(currency_of(place[0]), ZERO, ZERO)
+        mine = _rows(labels[place[1]], kept.get(place, []), found)
+        rows += mine
+        proofs.append(_proof(place, labels[place[1]], mine, found))
+    return ReportPage(rows, proofs)
 
 
 Kept = Row[tuple[object, ...]]

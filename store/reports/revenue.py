@@ -52,7 +52,7 @@ _LATE: Final = text(
     SELECT j.legal_entity, l.contract, l.account, l.currency, l.document_currency,
            j.service_period, j.period, -sum(l.amount) AS amount
     {_OF_PAGE} AND starts_with(j.period, :year) AND {_IS_LATE}
-    GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(l.amount) <> 0 ORDER BY 1, 7, 6, 3, 5
+    GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(l.amount) <> 0 ORDER BY 7, 6, 1, 2, 3, 5
     """
 )
 # The last close of each fixed-fee line by the day; entity and currency as its version says them.
@@ -122,7 +122,7 @@ async def _rows(
         )
         for row in await connection.execute(_REVENUE, _values(scope, labels))
     ]
-    return sorted(found, key=lambda row: (row.legal_entity, row.project, row.contract))
+    return sorted(found, key=lambda row: (row.project, row.contract))
 
 
 async def _late(

@@ -173,7 +173,9 @@ async def _ledger(
 
 
 def _rows(sides: _Sides, currency_of: CurrencyOf, *, detail: bool) -> list[WipRow]:
-    keys = sorted({*sides.parts, *sides.ledger}, key=lambda key: (key[1].entity, key))
+    keys = sorted(
+        {*sides.parts, *sides.ledger}, key=lambda key: (sides.labels[key[0]].project, key)
+    )
     return [_row(key, sides, currency_of, detail=detail) for key in keys]
 
 

@@ -1,12 +1,9 @@
-"""What the columns of each report are called, and where their values are."""
+"""The tables of each report: which columns they have, and which lines a row is shown as."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from decimal import Decimal
-from enum import StrEnum
-from operator import attrgetter
 from typing import NamedTuple
 
 from canonical.reports.head import ReportKind
@@ -22,45 +19,7 @@ from canonical.reports.rows import (
     UnappliedRow,
 )
 from canonical.reports.wip import PartGroup, PartShown, WipRow
-
-Cell = str | int | Decimal | date | None
-
-
-class Show(StrEnum):
-    """How a value is written."""
-
-    TEXT = "text"
-    DATE = "date"
-    COUNT = "count"
-    QUANTITY = "quantity"
-    MONEY = "money"
-    """In the currency that the column names."""
-
-
-class Column(NamedTuple):
-    """One column; `path` leads from the line to its value, `currency` to the currency of money."""
-
-    label: str
-    path: str
-    show: Show = Show.TEXT
-    currency: str = "currency"
-    in_table: bool = True
-    """Or in workbooks only, where there is room."""
-
-    def value(self, line: object) -> Cell:
-        found = attrgetter(self.path)(line)
-        if not isinstance(found, Cell):
-            raise TypeError(f"{self.path} of {type(line).__name__} is no cell: {found!r}")
-        return found
-
-
-class Section(NamedTuple):
-    """One table of a report, one sheet of its workbook."""
-
-    title: str
-    columns: tuple[Column, ...]
-    group: tuple[str, ...] = ()
-    """Amounts that are shown in the group's currency too."""
+from workers.reports.columns import Column, Section, Show, document, money
 
 
 class PositionLine(NamedTuple):
@@ -83,41 +42,33 @@ class PartLine(NamedTuple):
 Line = ReportRow | PositionLine | PartLine
 
 
-def _money(label: str, path: str, *, in_table: bool = True) -> Column:
-    return Column(label, path, Show.MONEY, in_table=in_table)
-
-
-def _document(label: str, path: str, *, in_table: bool = True) -> Column:
-    return Column(label, path, Show.MONEY, "document_currency", in_table)
-
-
-_ENTITY = Column("entity", "legal_entity")
+_ENTITY = Column("entity", "legal_entity", Show.CODE)
 _CONTRACT = (
-    Column("project", "project"),
+    Column("project", "project", Show.CODE),
     Column("client", "client"),
     Column("contract", "contract", in_table=False),
 )
-_CURRENCY = Column("currency", "currency")
-_DOCUMENTS = Column("invoiced in", "document_currency")
+_CURRENCY = Column("currency", "currency", Show.CODE)
+_DOCUMENTS = Column("invoiced in", "document_currency", Show.CODE)
 
 _POSITION = Section(
     "Positions",
     (
-        Column("entity", "row.legal_entity"),
-        Column("project", "row.project"),
+        Column("entity", "row.legal_entity", Show.CODE),
+        Column("project", "row.project", Show.CODE),
         Column("client", "row.client"),
         Column("contract", "row.contract", in_table=False),
-        Column("currency", "position.currency"),
+        Column("currency", "position.currency", Show.CODE),
         *(
-            Column(label, f"position.{path}", Show.MONEY, "position.currency")
-            for label, path in (
-                ("1200 asset", "asset"),
-                ("1250 retention", "retention"),
-                ("2200 liability", "liability"),
-                ("net position", "net"),
-                ("revenue net of 4900", "revenue"),
-                ("billed", "billed"),
-                ("difference", "difference"),
+            Column(label, f"position.{path}", Show.MONEY, "position.currency", zero=zero)
+            for label, path, zero in (
+                ("1200 asset", "asset", False),
+                ("1250 retention", "retention", False),
+                ("2200 liability", "liability", False),
+                ("net position", "net", True),
+                ("revenue net of 4900", "revenue", True),
+                ("billed", "billed", True),
+                ("difference", "difference", True),
             )
         ),
         Column("revaluation", "revaluation", Show.MONEY, "position.currency"),
@@ -130,18 +81,18 @@ _RECEIVABLES = Section(
         _ENTITY,
         Column("customer", "customer_name"),
         Column("customer id", "customer", in_table=False),
-        Column("invoice", "invoice"),
-        Column("number", "number"),
-        Column("project", "project"),
+        Column("invoice", "invoice", Show.CODE),
+        Column("number", "number", Show.CODE),
+        Column("project", "project", Show.CODE),
         Column("posted", "posted_on", Show.DATE, in_table=False),
         Column("due", "due_on", Show.DATE),
         Column("days over", "days_overdue", Show.COUNT),
-        Column("age", "age"),
-        _document("open as invoiced", "document_open"),
-        _document("disputed", "document_disputed"),
+        Column("age", "age", Show.CODE),
+        document("open as invoiced", "document_open"),
+        document("disputed", "document_disputed"),
         _DOCUMENTS,
-        _money("open", "open"),
-        _money("1190 revaluation", "revaluation", in_table=False),
+        money("open", "open", zero=True),
+        money("1190 revaluation", "revaluation", in_table=False),
         _CURRENCY,
     ),
     ("open",),
@@ -151,12 +102,12 @@ _UNAPPLIED = Section(
     (
         _ENTITY,
         Column("customer", "customer_name"),
-        Column("payment", "payment"),
+        Column("payment", "payment", Show.CODE),
         Column("received", "received_on", Show.DATE),
-        _document("unapplied as received", "document_unapplied"),
-        Column("received in", "document_currency"),
-        _money("unapplied", "unapplied"),
-        _money("2490 revaluation", "revaluation", in_table=False),
+        document("unapplied as received", "document_unapplied"),
+        Column("received in", "document_currency", Show.CODE),
+        money("unapplied", "unapplied", zero=True),
+        money("2490 revaluation", "revaluation", in_table=False),
         _CURRENCY,
     ),
     ("unapplied",),
@@ -166,16 +117,16 @@ _REVENUE = Section(
     (
         _ENTITY,
         *_CONTRACT,
-        Column("account", "account"),
+        Column("account", "account", Show.CODE),
         Column("name", "account_name"),
         _CURRENCY,
-        _money("month", "month"),
-        _money("of it late", "late_month"),
-        _money("year to date", "year"),
-        _money("late in year", "late_year", in_table=False),
-        _money("to date", "to_date"),
-        _document("to date as invoiced", "document_to_date", in_table=False),
-        Column("invoiced in", "document_currency", in_table=False),
+        money("month", "month", zero=True),
+        money("of it late", "late_month"),
+        money("year to date", "year", zero=True),
+        money("late in year", "late_year", in_table=False),
+        money("to date", "to_date", zero=True),
+        document("to date as invoiced", "document_to_date", in_table=False),
+        Column("invoiced in", "document_currency", Show.CODE, in_table=False),
     ),
     ("month", "year", "to date"),
 )
@@ -184,11 +135,11 @@ _LATE = Section(
     (
         _ENTITY,
         *_CONTRACT,
-        Column("account", "account"),
-        Column("service period", "service_period"),
-        Column("posted in", "posting_period"),
+        Column("account", "account", Show.CODE),
+        Column("service period", "service_period", Show.CODE),
+        Column("posted in", "posting_period", Show.CODE),
         _CURRENCY,
-        _money("amount", "amount"),
+        money("amount", "amount"),
     ),
 )
 _SCHEDULE = Section(
@@ -196,15 +147,15 @@ _SCHEDULE = Section(
     (
         _ENTITY,
         *_CONTRACT,
-        Column("line", "line"),
+        Column("line", "line", Show.CODE),
         Column("closed to", "closed_to", Show.DATE),
         Column("progress", "progress", Show.QUANTITY),
         Column("estimate", "estimate", Show.QUANTITY),
         _DOCUMENTS,
-        _document("revenue to date", "document_revenue"),
-        _document("by the last close", "document_change"),
-        _document("billed to date", "document_billed"),
-        _document("loss provision", "document_provision"),
+        document("revenue to date", "document_revenue"),
+        document("by the last close", "document_change"),
+        document("billed to date", "document_billed"),
+        document("loss provision", "document_provision"),
     ),
 )
 _RETENTION = Section(
@@ -213,14 +164,14 @@ _RETENTION = Section(
         _ENTITY,
         *_CONTRACT,
         Column("customer", "customer_name"),
-        Column("line", "line", in_table=False),
-        Column("milestone", "milestone"),
+        Column("line", "line", Show.CODE, in_table=False),
+        Column("milestone", "milestone", Show.CODE),
         Column("since", "since", Show.DATE),
         _DOCUMENTS,
-        _document("retained", "document_retained"),
-        _document("released", "document_released"),
-        _document("open as invoiced", "document_open"),
-        _money("open", "open"),
+        document("retained", "document_retained"),
+        document("released", "document_released"),
+        document("open as invoiced", "document_open"),
+        money("open", "open", zero=True),
         _CURRENCY,
     ),
     ("open",),
@@ -231,38 +182,38 @@ _WIP = Section(
         _ENTITY,
         *_CONTRACT,
         _DOCUMENTS,
-        _document("ready", "ready"),
-        _document("on draft", "on_draft"),
-        _document("under review", "under_review", in_table=False),
-        _document("earned fees", "earned"),
-        _document("accrued", "accrued", in_table=False),
-        _document("unbilled", "unbilled"),
-        _document("billed in advance", "advance"),
-        _document("told later", "told_later"),
-        _document("posted after", "posted_after"),
-        _document("1200 asset", "document_asset"),
-        _document("2200 liability", "document_liability"),
-        _document("difference", "difference"),
-        _document("beside: held", "held"),
-        _document("beside: with its invoice", "with_invoice", in_table=False),
-        _document("beside: disbursements", "disbursements", in_table=False),
+        document("ready", "ready"),
+        document("on draft", "on_draft"),
+        document("under review", "under_review"),
+        document("earned fees", "earned"),
+        document("accrued", "accrued"),
+        document("unbilled", "unbilled", zero=True),
+        document("billed in advance", "advance"),
+        document("told later", "told_later"),
+        document("posted after", "posted_after"),
+        document("1200 asset", "document_asset"),
+        document("2200 liability", "document_liability"),
+        document("difference", "difference", zero=True),
+        document("beside: held", "held"),
+        document("beside: with its invoice", "with_invoice"),
+        document("beside: disbursements", "disbursements"),
         _CURRENCY,
-        _money("1200 carried", "asset", in_table=False),
-        _money("2200 carried", "liability", in_table=False),
-        _money("1290 and 1259 revaluation", "revaluation", in_table=False),
+        money("1200 carried", "asset", in_table=False),
+        money("2200 carried", "liability", in_table=False),
+        money("1290 and 1259 revaluation", "revaluation", in_table=False),
     ),
     ("asset", "liability", "net"),
 )
 _PARTS = (
-    Column("entity", "row.legal_entity"),
-    Column("project", "row.project"),
+    Column("entity", "row.legal_entity", Show.CODE),
+    Column("project", "row.project", Show.CODE),
     Column("state", "part.state"),
     Column("kind", "part.kind"),
 )
 _AMOUNT = (
     Column("quantity", "part.quantity", Show.QUANTITY),
     Column("amount", "part.amount", Show.MONEY, "row.document_currency"),
-    Column("currency", "row.document_currency"),
+    Column("currency", "row.document_currency", Show.CODE),
     Column("why", "part.reason"),
 )
 _GROUPS = Section("Parts by state", (*_PARTS, Column("parts", "part.parts", Show.COUNT), *_AMOUNT))
@@ -270,8 +221,8 @@ _ENTRIES = Section(
     "Parts",
     (
         *_PARTS,
-        Column("line", "part.line"),
-        Column("entry", "part.entry"),
+        Column("line", "part.line", Show.CODE),
+        Column("entry", "part.entry", Show.CODE),
         Column("work date", "part.work_date", Show.DATE),
         Column("person", "part.person"),
         *_AMOUNT,

@@ -7,17 +7,17 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Final
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from canonical.currencies import MINOR_DIGITS
 from canonical.reports.head import ReportHead
 from canonical.reports.proofs import Proof, ProofSheet, Side
 from canonical.reports.rows import ReportRow
 from canonical.reports.totals import Total
-from workers.reports.layout import Cell, Column, Line, Section, Show, lines_of, sections_of
+from workers.reports.columns import Cell, Column, Section, Show
+from workers.reports.grid import Grid
+from workers.reports.layout import Line, lines_of, sections_of
 from workers.reports.views import Ending
 
 ROWS_SHOWN_MAX: Final = 200
@@ -51,9 +51,8 @@ class TableView:
     def end(self, ending: Ending) -> None:
         for section in sections_of(self._head.kind, detail=self._detail):
             self._print_section(section)
-        if ending.totals:
-            self._console.print(_totals(ending.totals, self._currency))
-        self._console.print(_proofs(ending.proofs))
+        _totals(ending.totals, self._currency).print(self._console)
+        _proofs(ending.proofs).print(self._console)
         self._conclude(ending.proofs)
 
     @property
@@ -66,7 +65,7 @@ class TableView:
         if not lines:
             self._console.print(f"{section.title}: none")
             return
-        self._console.print(_table(section, lines, self._currency))
+        _grid(section, lines, self._currency).print(self._console)
         if count > len(lines):
             self._console.print(
                 f"[yellow]{count - len(lines)} more of {count} rows are not shown here;[/] "
@@ -85,71 +84,60 @@ class TableView:
             self._console.print(escape(_broken(proof)), style="red")
 
 
-def _table(section: Section, lines: Sequence[Line], group: str) -> Table:
+def _grid(section: Section, lines: Sequence[Line], group: str) -> Grid:
     columns = [each for each in section.columns if each.in_table]
-    table = _empty(section.title)
+    grid = Grid(section.title)
     for column in columns:
-        _add_column(table, column.label, column.show)
+        grid.column(column.label, column.show)
     translated = section.group if group else ()
     for name in translated:
-        _add_column(table, f"{name} {group}", Show.MONEY)
+        grid.column(f"{name} {group}", Show.MONEY)
     for line in lines:
         cells = [_cell(column, line) for column in columns]
-        table.add_row(*cells, *(money(line.group.get(name), group) for name in translated))
-    return table
-
-
-def _empty(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-
-
-def _add_column(table: Table, label: str, show: Show) -> None:
-    is_number = show in (Show.COUNT, Show.QUANTITY, Show.MONEY)
-    table.add_column(
-        escape(label),
-        justify="right" if is_number else "left",
-        no_wrap=is_number or show is Show.DATE,
-        overflow="fold",
-    )
+        grid.row(*cells, *(money(line.group.get(name), group) for name in translated))
+    return grid
 
 
 def _cell(column: Column, line: Line) -> str:
     value = column.value(line)
     if column.show is Show.MONEY:
-        return money(value, attrgetter(column.currency)(line))
+        return money(value, attrgetter(column.currency)(line), zero=column.zero)
     if isinstance(value, Decimal):
         return f"{value.normalize():f}" if value else ""
     if isinstance(value, int):
         return str(value) if value else ""
-    return escape(str(value)) if value is not None else ""
+    return str(value) if value is not None else ""
 
 
-def money(value: Cell, currency: str) -> str:
+def money(value: Cell, currency: str, *, zero: bool = False) -> str:
     """With the currency's digits; nothing for zero, which a table is easier to read without."""
-    return _exact(value, currency) if isinstance(value, Decimal) and value else ""
+    return _exact(value, currency) if isinstance(value, Decimal) and (value or zero) else ""
 
 
-def _totals(totals: Sequence[Total], group: str) -> Table:
-    table = _empty("Totals")
+def _totals(totals: Sequence[Total], group: str) -> Grid:
+    """What is zero is left out."""
+    grid = Grid("Totals")
     for label in ("entity", "of", "what"):
-        _add_column(table, label, Show.TEXT)
-    _add_column(table, "amount", Show.MONEY)
-    _add_column(table, "currency", Show.TEXT)
-    if group:
-        _add_column(table, f"in {group}", Show.MONEY)
-        _add_column(table, "rounding of the rows", Show.MONEY)
+        grid.column(label, Show.CODE)
+    grid.column("amount", Show.MONEY)
+    grid.column("currency", Show.CODE)
+    grid.column(f"in {group}", Show.MONEY)
+    grid.column("rounding of the rows", Show.MONEY)
     for total in totals:
         of = "invoices" if total.of_documents else "ledger"
-        label = f"{of} {total.label}".rstrip()
         for name, amount in total.amounts.items():
-            row = [total.legal_entity or "group", label, name, _exact(amount, total.currency)]
-            cells = [escape(each) for each in (*row, total.currency)]
-            if group:
-                cells.append(money(total.group.get(name), group))
-                cells.append(money(total.rounding.get(name), group))
-            table.add_row(*cells)
-        table.add_section()
-    return table
+            if amount:
+                grid.row(
+                    total.legal_entity or "group",
+                    f"{of} {total.label}".rstrip(),
+                    name,
+                    _exact(amount, total.currency),
+                    total.currency,
+                    money(total.group.get(name), group),
+                    money(total.rounding.get(name), group),
+                )
+        grid.section()
+    return grid
 
 
 def _exact(amount: Decimal, currency: str) -> str:
@@ -159,24 +147,25 @@ def _exact(amount: Decimal, currency: str) -> str:
     return f"{amount:,.{max(digits, MINOR_DIGITS[currency])}f}"
 
 
-def _proofs(proofs: ProofSheet) -> Table:
-    table = _empty("Proof")
-    for label in ("equation", "entity", "currency"):
-        _add_column(table, label, Show.TEXT)
-    _add_column(table, "of", Show.COUNT)
+def _proofs(proofs: ProofSheet) -> Grid:
+    grid = Grid("Proof")
+    grid.column("equation", Show.TEXT)
+    for label in ("entity", "currency"):
+        grid.column(label, Show.CODE)
+    grid.column("of", Show.COUNT)
     for label in ("left", "right", "difference"):
-        _add_column(table, label, Show.MONEY)
+        grid.column(label, Show.MONEY)
     for proof in proofs.sums:
-        table.add_row(
-            escape(proof.equation),
-            escape(proof.legal_entity),
+        grid.row(
+            proof.equation,
+            proof.legal_entity,
             proof.currency,
             str(proof.subjects),
             _sum(proof.left, proof.currency),
             _sum(proof.right, proof.currency),
             _figure(proof.difference, proof.currency),
         )
-    return table
+    return grid
 
 
 def _sum(sides: Sequence[Side], currency: str) -> str:

@@ -16,7 +16,8 @@ from canonical.reports.head import ReportHead
 from canonical.reports.proofs import Proof, ProofSheet
 from canonical.reports.rows import ReportRow
 from canonical.reports.totals import Total
-from workers.reports.layout import Cell, Line, Section, Show, lines_of, sections_of
+from workers.reports.columns import Cell, Section, Show
+from workers.reports.layout import Line, lines_of, sections_of
 from workers.reports.views import Ending
 
 SHEET_ROWS_MAX: Final = 100_000
@@ -25,6 +26,7 @@ SHEET_ROWS_MAX: Final = 100_000
 _MONEY: Final = "#,##0.00##;[Red]-#,##0.00##"
 _FORMATS: Final = {
     Show.TEXT: "",
+    Show.CODE: "",
     Show.DATE: "yyyy-mm-dd",
     Show.COUNT: "0",
     Show.QUANTITY: "#,##0.00##",
@@ -32,6 +34,7 @@ _FORMATS: Final = {
 }
 _WIDTHS: Final = {
     Show.TEXT: 18,
+    Show.CODE: 14,
     Show.DATE: 11,
     Show.COUNT: 8,
     Show.QUANTITY: 12,
