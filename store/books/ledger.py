@@ -23,6 +23,7 @@ from canonical.engine.books import Books
 from canonical.engine.invariants import check_rows
 from canonical.engine.retelling import Chapter, Telling
 from canonical.engine.story import Event
+from canonical.errors import DomainError, LedgerDrift
 from canonical.ids import ContractId
 from canonical.landscape import Landscape
 from canonical.ledger.entity import EntityTerms, entity_terms
@@ -127,7 +128,7 @@ class Ledger:
         telling, told = self._begin(group), await self._chapters(connection, group, after=0)
         chapters = [each for each in told if each.on.date() <= day]
         for chapter in chapters:
-            await asyncio.to_thread(telling.tell, chapter)
+            await _retell(telling, chapter)
         last = chapters[-1].number if chapters else 0
         return group, Told(telling, last, self._fingerprint(group))
 
@@ -146,7 +147,7 @@ class Ledger:
         told = Told(self._begin(group), 0, self._fingerprint(group))
         for chapter in await self._chapters(connection, group, after=0):
             before = len(told.telling.books.journals)
-            await asyncio.to_thread(told.telling.tell, chapter)
+            await _retell(told.telling, chapter)
             told.places += _places(told.telling.books, before, chapter.number, chapter.contract)
             told.chapter = chapter.number
         await prove(connection, group, told.telling.books)
@@ -212,6 +213,15 @@ class Ledger:
         await connection.execute(
             statement.on_conflict_do_update(index_elements=["contract_id"], set_=changed), states
         )
+
+
+async def _retell(telling: Telling, chapter: Chapter) -> None:
+    """What was told once is told again. Raises LedgerDrift when a rule refuses it now."""
+    try:
+        await asyncio.to_thread(telling.tell, chapter)
+    except DomainError as refused:
+        difference = f"chapter {chapter.number} is refused now: {refused}"
+        raise LedgerDrift(chapter.contract, difference) from refused
 
 
 def _performers(books: Books) -> set[str]:
