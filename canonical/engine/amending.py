@@ -1,4 +1,4 @@
-"""Amendments: a new version, re-rating of what is billed, modification of fixed prices."""
+"""Amendments: a new version, and the re-rating of what is billed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from canonical.contract import ContractVersion
 from canonical.engine.books import Books, ContractBook
 from canonical.engine.charging import look, priced
-from canonical.engine.closing import bring_to, revenue_to_date
 from canonical.engine.contracts import check_version
 from canonical.engine.crediting import CreditTerms, Left, Slice, credit, left_of, whole
 from canonical.engine.drafting import by_document, drafts_of
 from canonical.engine.issuing import issue
+from canonical.engine.modifying import catch_up, check_modification, fix_what_was_earned
 from canonical.engine.recognition import UNDER_REVIEW, is_ours, recognise
 from canonical.engine.rows import TransactionKind
 from canonical.engine.running import draw_up_and_store
@@ -24,9 +24,7 @@ from canonical.errors import RuleViolation
 from canonical.money import minor_unit, round_half_up
 from canonical.overlay import lay_over, line_changes
 from canonical.rules.pricing import Price
-from canonical.rules.progress import Baseline, day_before
-from canonical.terms.lines import FixedFeeLine
-from canonical.terms.policies import Modification, Rerating, RevenueTiming
+from canonical.terms.policies import Rerating
 
 ZERO = Decimal(0)
 Rates = dict[tuple[str, int], Price]
@@ -82,9 +80,11 @@ def amend(books: Books, amendment: Amendment, on: date) -> None:
             f"contract {book.terms.id}: the amendment takes effect on {amendment.effective_from}, "
             "before the contract begins"
         )
+    check_modification(book.terms.versions[-1], version)
     rates = _rates(books, book)
-    _modify_before(books, book, version, on)
     book.terms = book.terms.with_version(version)
+    if version.effective_from <= on:
+        fix_what_was_earned(books, book, version)
     changed = _changed_entries(rates, _rates(books, book))
     book.rerated[version.version] = frozenset(changed)
     if amendment.reviewed_on is None or amendment.reviewed_on <= on:
@@ -111,13 +111,21 @@ def review(
 
     if version.effective_from <= on:
         recognise(books, book, on, dating)
-    _modify_after(books, book, version, on)
+        catch_up(books, book, version, on)
 
 
 def take_effect(books: Books, book: ContractBook, version: ContractVersion) -> None:
     """The day on which a version known before takes effect: released work is revenue on it."""
     day = version.effective_from
     recognise(books, book, day, lambda _entry: day)
+
+
+def modify(books: Books, version: ContractVersion, *, is_reviewed: bool) -> None:
+    """The end of the day on which a version known before takes effect: fixed prices change."""
+    book = books.contract(version.contract_id)
+    fix_what_was_earned(books, book, version)
+    if is_reviewed:
+        catch_up(books, book, version, version.effective_from)
 
 
 def _rates(books: Books, book: ContractBook) -> Rates:
@@ -239,58 +247,3 @@ def _rebill(
             books, key, drafts, mine, on, original.through, rebills=invoice
         )
         issue(books, document)
-
-
-def _modify_before(books: Books, book: ContractBook, version: ContractVersion, on: date) -> None:
-    """A prospective modification leaves what was recognised as it is: fix it on the day before."""
-    if version.modification is not Modification.PROSPECTIVE:
-        return
-    for line, new in _repriced(book, version):
-        old_version = book.terms.at(on)
-        state = book.fee_line(line.line_id)
-        day = version.effective_from
-        until = day_before(day) if line.revenue is RevenueTiming.STRAIGHT_LINE else day
-        report = state.report_on(until)
-        todate = revenue_to_date(line, state, report, until, minor_unit(book.terms.currency(on)))
-        if todate is None:
-            raise RuleViolation(
-                f"contract {book.terms.id}, line {new.line_id}: a prospective modification needs a "
-                f"progress report on or before {until}"
-            )
-        bring_to(books, book, line, old_version, until, on)
-        state.baseline = Baseline(todate, report.to_date if report else ZERO, day)
-
-
-def _modify_after(books: Books, book: ContractBook, version: ContractVersion, on: date) -> None:
-    """Not distinct: the cumulative catch-up, on the modification date, in the open period."""
-    if version.modification is not Modification.CATCH_UP or version.version == 1:
-        return
-    before = book.terms.versions[book.terms.versions.index(version) - 1]
-    for old, line in _pairs(before, version):
-        state = book.fee_line(line.line_id)
-        if old.price != line.price and (state.revenue or state.reports):
-            bring_to(books, book, line, version, max(version.effective_from, on), on)
-
-
-def _repriced(
-    book: ContractBook, version: ContractVersion
-) -> list[tuple[FixedFeeLine, FixedFeeLine]]:
-    before = book.terms.versions[-1]
-    return [
-        (old, new)
-        for old, new in _pairs(before, version)
-        if (old.price, old.ends) != (new.price, new.ends)
-    ]
-
-
-def _pairs(
-    before: ContractVersion, after: ContractVersion
-) -> list[tuple[FixedFeeLine, FixedFeeLine]]:
-    old = {line.line_id: line for line in before.lines if isinstance(line, FixedFeeLine)}
-    return [
-        (old[line.line_id], line)
-        for line in after.lines
-        if isinstance(line, FixedFeeLine)
-        and line.line_id in old
-        and line.revenue is not RevenueTiming.ON_INVOICE
-    ]

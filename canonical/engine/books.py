@@ -69,16 +69,25 @@ class Progress:
 
 @dataclass(slots=True)
 class FeeLine:
-    """What was recognised of a line whose revenue does not follow its billing."""
+    """What was recognised of a line whose revenue does not follow its billing, by the day whose
+    figure it is: an earlier day may be looked at after a later one."""
 
     reports: dict[date, Report] = field(default_factory=dict)
-    revenue: Decimal = ZERO
-    provision: Decimal = ZERO
-    baseline: Baseline = field(default_factory=Baseline)
+    earned: dict[date, Decimal] = field(default_factory=dict)
+    provided: dict[date, Decimal] = field(default_factory=dict)
+    baselines: list[Baseline] = field(default_factory=list)
+    """What prospective modifications left behind, in the order of their days."""
 
     def report_on(self, day: date) -> Report | None:
         known = [as_of for as_of in self.reports if as_of <= day]
         return self.reports[max(known)] if known else None
+
+    def baseline_on(self, day: date) -> Baseline:
+        return next((each for each in reversed(self.baselines) if each.on <= day), Baseline())
+
+    @property
+    def revenue(self) -> Decimal:
+        return sum(self.earned.values(), ZERO)
 
 
 @dataclass(slots=True)

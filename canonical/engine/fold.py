@@ -15,7 +15,7 @@ from typing import NamedTuple, cast
 from canonical.contract import ContractVersion
 from canonical.engine import deliveries as heard
 from canonical.engine.adjusting import write
-from canonical.engine.amending import amend, review, take_effect
+from canonical.engine.amending import amend, modify, review, take_effect
 from canonical.engine.books import Books, new_books
 from canonical.engine.contracts import check_version
 from canonical.engine.copying import copied
@@ -81,20 +81,23 @@ def open_books(entities: Sequence[EntityTerms], versions: Sequence[ContractVersi
 
 
 def continue_story(
-    books: Books, versions: Sequence[ContractVersion], events: Iterable[Event]
+    books: Books,
+    versions: Sequence[ContractVersion],
+    events: Iterable[Event],
+    until: date = date.max,
 ) -> None:
-    """Fold more events into books. When a rule refuses one, the books are spoilt: keep those from
-    before, or use `after`."""
+    """Fold more events into books; versions that take effect after `until` do not. When a rule
+    refuses one, the books are spoilt: keep those from before, or use `after`."""
     steps = [_step(number, event) for number, event in enumerate(events)]
-    steps += [
-        Step(heard.start_of(version.effective_from), -number, EFFECT, version)
-        for number, version in enumerate(versions, start=1)
-        if version.version > 1
-    ]
+    for number, version in enumerate(versions, start=1):
+        if version.version > 1:
+            steps += _taking_effect(version, -number, is_reviewed=True)
     heapq.heapify(steps)
     waiting: list[Step] = []
     while steps:
         step = heapq.heappop(steps)
+        if step.moment.date() > until:
+            break
         if step.kind in _HEARD:
             waiting.append(step)
             continue
@@ -107,9 +110,20 @@ def continue_story(
 
 
 EFFECT = "version takes effect"
+MODIFIED = "fixed prices change"
 REVIEW = "review is done"
 BEFORE = -1_000_000
 """Of one moment, a version takes effect before anything else is done."""
+
+
+def _taking_effect(version: ContractVersion, number: int, *, is_reviewed: bool) -> list[Step]:
+    """What was held is released at the beginning of the day; fixed prices change at its end, when
+    what was reported on it is known."""
+    day = version.effective_from
+    return [
+        Step(heard.start_of(day), number, EFFECT, version),
+        Step(end_of(day), number, MODIFIED, (version, is_reviewed)),
+    ]
 
 
 def _step(number: int, event: Event) -> Step:
@@ -186,6 +200,10 @@ def decide(books: Books, step: Step) -> list[Step]:
         version = cast(ContractVersion, step.event)
         take_effect(books, books.contract(version.contract_id), version)
         return []
+    if step.kind == MODIFIED:
+        version, is_reviewed = cast("tuple[ContractVersion, bool]", step.event)
+        modify(books, version, is_reviewed=is_reviewed)
+        return []
     if step.kind == REVIEW:
         amendment, version = cast("tuple[Amendment, ContractVersion]", step.event)
         review(books, books.contract(amendment.contract), version, amendment, on)
@@ -257,5 +275,7 @@ def _later(books: Books, event: Event, step: Step) -> list[Step]:
         moment = end_of(amendment.reviewed_on)
         later.append(Step(moment, step.number, REVIEW, (amendment, made)))
     if made.effective_from > step.moment.date():
-        later.append(Step(heard.start_of(made.effective_from), BEFORE - step.number, EFFECT, made))
+        reviewed_on = amendment.reviewed_on or step.moment.date()
+        is_reviewed = reviewed_on <= made.effective_from
+        later += _taking_effect(made, BEFORE - step.number, is_reviewed=is_reviewed)
     return later

@@ -63,6 +63,10 @@ class Position:
         """More than zero: an asset."""
         return sum(self.movements.values(), ZERO)
 
+    def net_at(self, period: str) -> Decimal:
+        """At the end of a period."""
+        return sum((move for each, move in self.movements.items() if each <= period), ZERO)
+
     def post(self, change: Decimal, period: str, rate: Decimal) -> Moved:
         """Revenue and credits change it upward, billings downward. `rate` is that of what arises;
         what is cleared keeps its own."""

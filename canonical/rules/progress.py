@@ -13,6 +13,7 @@ from canonical.errors import RuleViolation
 from canonical.money import round_half_up
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 
 
 class Report(NamedTuple):
@@ -60,12 +61,15 @@ def straight_line(
     return round_half_up(baseline.revenue + (price - baseline.revenue) * elapsed / term, step)
 
 
-def loss_provision(price: Decimal, report: Report, step: Decimal) -> Decimal:
-    """(estimate - price) x (1 - progress) when the estimate passes the price; otherwise zero."""
+def loss_provision(
+    price: Decimal, report: Report, step: Decimal, exchange: Decimal = ONE
+) -> Decimal:
+    """(estimate - price) x (1 - progress) when the estimate passes the price; otherwise zero.
+    `exchange` is what one unit of their currency is in that of the provision."""
     if report.estimate <= price:
         return ZERO
     remaining = 1 - report.to_date / report.estimate
-    return round_half_up((report.estimate - price) * remaining, step)
+    return round_half_up((report.estimate - price) * remaining * exchange, step)
 
 
 def day_before(day: date) -> date:

@@ -56,8 +56,9 @@ def fold(scenario: Scenario) -> Books:
     books = open_books(entities, versions)
     for balance in scenario.opening:
         _open(books, balance)
-    continue_story(books, versions, scenario.story)
-    check(books, last_day_of(scenario))
+    last = last_day_of(scenario)
+    continue_story(books, versions, scenario.story, last)
+    check(books, last)
     return books
 
 
