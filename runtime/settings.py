@@ -22,6 +22,7 @@ from pydantic import (
     SecretBytes,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -33,6 +34,7 @@ PREFIX = "C2C_"
 FREE_PREFIX = "C2C_SECRET_"
 SECRETS_DIRECTORY = Path("/run/secrets")
 PAYLOAD_KEYS_MAX = 16
+AUDIT_KEYS_MAX = 16
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -45,8 +47,8 @@ class SettingsError(Exception):
         super().__init__("The settings cannot be used:\n" + "\n".join(f"  {p}" for p in problems))
 
 
-class PayloadKey(BaseModel):
-    """One AES-256 key for workflow payloads, with the id that payloads name it by."""
+class NamedKey(BaseModel):
+    """One key of 256 bits, with the id by which everything that was made with it names it."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -57,7 +59,7 @@ class PayloadKey(BaseModel):
     @classmethod
     def _is_256_bits(cls, secret: SecretBytes) -> SecretBytes:
         if len(secret.get_secret_value()) != 32:
-            raise ValueError("a payload key must be 32 bytes (256 bits)")
+            raise ValueError("a key must be 32 bytes (256 bits)")
         return secret
 
     @classmethod
@@ -71,6 +73,14 @@ class PayloadKey(BaseModel):
         except binascii.Error:
             raise ValueError("the part after the colon is not base64") from None
         return cls(id=key_id, secret=SecretBytes(secret))
+
+
+class PayloadKey(NamedKey):
+    """An AES-256 key for workflow payloads."""
+
+
+class AuditKey(NamedKey):
+    """The secret from which the audit trail's keys are derived: to sign, and to wrap."""
 
 
 class Settings(BaseSettings):
@@ -114,6 +124,12 @@ class Settings(BaseSettings):
         description="id:base64key, separated by commas, the current key first; "
         "`openssl rand -base64 32` makes a key",
     )
+    audit_keys: Annotated[tuple[AuditKey, ...], NoDecode] = Field(
+        (),
+        max_length=AUDIT_KEYS_MAX,
+        description="id:base64key, separated by commas, the current key first; "
+        "`openssl rand -base64 32` makes a key, and an old one stays in the list",
+    )
 
     landscape_path: Path = Field(Path("landscape.yaml"), description="path of the landscape file")
     seconds_per_business_day: float = Field(
@@ -155,16 +171,17 @@ class Settings(BaseSettings):
             raise ValueError("it is not host:port")
         return address
 
-    @field_validator("payload_keys", mode="before")
+    @field_validator("payload_keys", "audit_keys", mode="before")
     @classmethod
-    def _split_payload_keys(cls, value: object) -> object:
+    def _split_keys(cls, value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):
-            return tuple(PayloadKey.parse(part) for part in value.split(",") if part.strip())
+            kind = AuditKey if info.field_name == "audit_keys" else PayloadKey
+            return tuple(kind.parse(part) for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("payload_keys")
+    @field_validator("payload_keys", "audit_keys")
     @classmethod
-    def _payload_key_ids_differ(cls, keys: tuple[PayloadKey, ...]) -> tuple[PayloadKey, ...]:
+    def _key_ids_differ(cls, keys: tuple[NamedKey, ...]) -> tuple[NamedKey, ...]:
         if len({key.id for key in keys}) != len(keys):
             raise ValueError("two keys have the same id")
         return keys

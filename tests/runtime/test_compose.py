@@ -49,7 +49,7 @@ def test_every_mounted_secret_is_a_setting_that_hides_its_value(compose: Compose
     for name in compose.secrets:
         field = name.removeprefix("c2c_")
         assert variable_name(field) in KNOWN_VARIABLES
-        assert re.search("Secret|PayloadKey", str(Settings.model_fields[field].annotation))
+        assert re.search("Secret|PayloadKey|AuditKey", str(Settings.model_fields[field].annotation))
     for service in compose.ours.values():
         assert set(service.secrets) == set(compose.secrets)
 
@@ -164,8 +164,12 @@ def test_the_secrets_script_sets_every_variable_that_the_file_demands(tmp_path: 
     )
     assert (tmp_path / ".local" / "compose.env").stat().st_mode & 0o077 == 0
     url, keys = written["C2C_DATABASE_URL"], written["C2C_PAYLOAD_KEYS"]
-    settings = Settings.model_validate({"database_url": url, "payload_keys": keys})
-    assert settings.payload_keys[0].id == "first"
+    audit_keys = written["C2C_AUDIT_KEYS"]
+    settings = Settings.model_validate(
+        {"database_url": url, "payload_keys": keys, "audit_keys": audit_keys}
+    )
+    assert settings.payload_keys[0].id == settings.audit_keys[0].id == "first"
+    assert settings.payload_keys[0].secret != settings.audit_keys[0].secret
     assert encoded_key(0) not in keys
 
 

@@ -50,6 +50,8 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("C2C_PAYLOAD_KEYS", "a:hidden", "not base64", "openssl rand"),
         ("C2C_PAYLOAD_KEYS", "a:aGlkZGVu", "32 bytes", "openssl rand"),
         ("C2C_PAYLOAD_KEYS", f"a:{encoded_key(1)},a:{encoded_key(2)}", "same id", "openssl"),
+        ("C2C_AUDIT_KEYS", "a:aGlkZGVu", "32 bytes", "an old one stays"),
+        ("C2C_AUDIT_KEYS", f"a:{encoded_key(1)},a:{encoded_key(2)}", "same id", "openssl"),
         ("C2C_LOG_LEVEL", "loud", "'debug'", "debug, info"),
     ],
 )
