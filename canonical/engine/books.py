@@ -101,6 +101,8 @@ class ContractBook:
     progress: dict[str, Progress] = field(default_factory=dict)
     """By entry; of fees by line and key."""
     submitted: dict[str, Work] = field(default_factory=dict)
+    accrued: dict[str, dict[tuple[str, str], Decimal]] = field(default_factory=dict)
+    """For submitted time at the end of each period, by legal entity and currency."""
     claimed: dict[str, int] = field(default_factory=dict)
     """The journal of each expense claim."""
     disbursed: dict[str, Decimal] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from canonical.engine.recognition import open_nets
 from canonical.errors import RuleViolation
 from canonical.ledger.accounts import Account
 from canonical.periods import first_day, last_day, next_period, period_of
+from canonical.rules.pricing import Work
 from canonical.terms.lines import FixedFeeLine
 from canonical.terms.policies import ChargeKind, RevenueTiming
 
@@ -29,7 +30,8 @@ def close_progress(books: Books, book: ContractBook, day: date, on: date) -> Non
 
 
 def accrue_unapproved(books: Books, book: ContractBook, period: str, on: date) -> None:
-    """Month-end accrual of submitted, unapproved time; reversed on day one (by policy)."""
+    """Month-end accrual of submitted, unapproved time; reversed on day one (by policy). Closed
+    again, a period gets the difference alone."""
     version = book.terms.at(last_day(period))
     if not version.accrue_unapproved:
         return
@@ -38,8 +40,19 @@ def accrue_unapproved(books: Books, book: ContractBook, period: str, on: date) -
         for key, work in book.submitted.items()
         if key not in book.works and work.work_date <= last_day(period)
     }
-    if not waiting:
-        return
+    amounts = _waiting_revenue(books, book, waiting, on) if waiting else {}
+    before = book.accrued.get(period, {})
+    book.accrued[period] = amounts
+    for code, currency in sorted({*amounts, *before}):
+        group = (code, currency)
+        if change := amounts.get(group, ZERO) - before.get(group, ZERO):
+            _accrue_and_reverse(books, book, code, currency, change, period, on)
+
+
+def _waiting_revenue(
+    books: Books, book: ContractBook, waiting: dict[str, Work], on: date
+) -> dict[tuple[str, str], Decimal]:
+    """What submitted time would earn, by legal entity and currency."""
     shadow = replace(book, works={**book.works, **waiting})
     nets = open_nets(books, shadow, on)
     amounts: dict[tuple[str, str], Decimal] = {}
@@ -50,8 +63,7 @@ def accrue_unapproved(books: Books, book: ContractBook, period: str, on: date) -
             continue
         group = (book.terms.entity_of(line, mine), mine.invoice_currency or mine.currency)
         amounts[group] = amounts.get(group, ZERO) + nets.get(key, ZERO)
-    for (code, currency), amount in amounts.items():
-        _accrue_and_reverse(books, book, code, currency, amount, period, on)
+    return amounts
 
 
 def _accrue_and_reverse(
