@@ -64,13 +64,21 @@ Key = tuple[str, Place]
 """A contract, and where it is booked."""
 
 
-class _Sides(NamedTuple):
-    """What is known of the contracts of one group of books."""
+class _Booked(NamedTuple):
+    """What the journals and transactions say of some contracts."""
 
     labels: Mapping[str, Label]
-    parts: Mapping[Key, Sequence[Unbilled]]
     ledger: Mapping[Key, LedgerSide]
     positions: Mapping[Key, PositionRow]
+
+
+class _Sides(NamedTuple):
+    """Both sides of the contracts of one group of books."""
+
+    parts: Mapping[Key, Sequence[Unbilled]]
+    booked: _Booked
+    keys: Sequence[Key]
+    """In the order of their projects."""
 
 
 class Progress(NamedTuple):
@@ -89,52 +97,91 @@ async def wip_pages(
     detail: bool = False,
 ) -> AsyncGenerator[ReportPage]:
     """Contract by contract; the books of one group are in memory at a time."""
-    counted = Counted()
-    async for found, progress in _groups(connection, scope, ledger):
-        if isinstance(found, Proof):
-            yield ReportPage((), [found], *progress)
-            continue
-        sides = await _sides(connection, scope, found, currency_of)
-        rows = _rows(sides, currency_of, detail=detail)
-        for row in rows:
-            counted.add(row.legal_entity, row.currency, _of_accounts(row))
-        proofs = [each for row in rows for each in _proofs(row, sides)]
-        yield ReportPage(rows, proofs, *progress)
+    counted, seen = Counted(), set[str]()
+    total = await count_contracts(connection, scope.legal_entity)
+    async for labels in contracts(connection, scope.legal_entity):
+        booked = await _booked(connection, scope, labels, currency_of)
+        async for found in _groups(connection, scope, ledger, labels, seen):
+            progress = Progress(min(len(seen), total), total)
+            if isinstance(found, Proof):
+                yield ReportPage((), [found], *progress)
+                continue
+            others = await _others(connection, scope, found, booked, currency_of)
+            parts = await asyncio.to_thread(_parts, found, scope)
+            sides = _of_group(found, parts, booked, others)
+            rows = [_row(key, sides, currency_of, detail=detail) for key in sides.keys]
+            for row in rows:
+                counted.add(row.legal_entity, row.currency, _of_accounts(row))
+            yield ReportPage(rows, [p for row in rows for p in _proofs(row, sides)], *progress)
     yield ReportPage((), await control_proofs(connection, scope, counted, ACCOUNTS))
 
 
 async def _groups(
-    connection: AsyncConnection, scope: Scope, ledger: Ledger
-) -> AsyncIterator[tuple[Told | Proof, Progress]]:
-    """Each group of contracts that share their books once, in the order of its first one."""
-    seen: set[str] = set()
-    total = await count_contracts(connection, scope.legal_entity)
-    async for page in contracts(connection, scope.legal_entity):
-        for contract, label in page.items():
-            if contract in seen:
-                continue
-            found = await told(connection, ledger, contract, scope.told_by)
-            if isinstance(found, Proof):
-                found = found.model_copy(update={"subject": label.project or contract})
-                seen.add(contract)
-            else:
-                seen.update(found.contracts)
-            yield found, Progress(min(len(seen), total), total)
+    connection: AsyncConnection,
+    scope: Scope,
+    ledger: Ledger,
+    labels: Mapping[str, Label],
+    seen: set[str],
+) -> AsyncIterator[Told | Proof]:
+    """The books of contracts, those that share them once; `seen` are all that were told."""
+    for contract, label in labels.items():
+        if contract in seen:
+            continue
+        found = await told(connection, ledger, contract, scope.told_by)
+        if isinstance(found, Proof):
+            seen.add(contract)
+            found = found.model_copy(update={"subject": label.project or contract})
+        else:
+            seen.update(found.contracts)
+        yield found
 
 
-async def _sides(
-    connection: AsyncConnection, scope: Scope, found: Told, currency_of: CurrencyOf
-) -> _Sides:
-    labels = await labels_of(connection, found.contracts)
+async def _booked(
+    connection: AsyncConnection,
+    scope: Scope,
+    labels: Mapping[str, Label],
+    currency_of: CurrencyOf,
+) -> _Booked:
     tied = await positions(connection, scope, labels, currency_of)
-    return _Sides(
+    return _Booked(
         labels=labels,
-        parts=await asyncio.to_thread(_parts, found, scope),
         ledger=await _ledger(connection, scope, labels),
         positions={
             (row.contract, Place(row.legal_entity, row.document_currency)): row for row in tied
         },
     )
+
+
+async def _others(
+    connection: AsyncConnection,
+    scope: Scope,
+    found: Told,
+    booked: _Booked,
+    currency_of: CurrencyOf,
+) -> _Booked:
+    """The same of contracts that share the books and are on another page."""
+    elsewhere = [each for each in found.contracts if each not in booked.labels]
+    if not elsewhere:
+        return _Booked({}, {}, {})
+    labels = await labels_of(connection, elsewhere)
+    return await _booked(connection, scope, labels, currency_of)
+
+
+def _of_group(
+    found: Told, parts: Mapping[Key, Sequence[Unbilled]], page: _Booked, others: _Booked
+) -> _Sides:
+    booked = _Booked(
+        labels={**page.labels, **others.labels},
+        ledger={**page.ledger, **others.ledger},
+        positions={**page.positions, **others.positions},
+    )
+
+    def order(key: Key) -> tuple[str, Key]:
+        return booked.labels[key[0]].project, key
+
+    mine = set(found.contracts)
+    keys = {key for key in (*parts, *booked.ledger) if key[0] in mine}
+    return _Sides(parts, booked, sorted(keys, key=order))
 
 
 def _parts(found: Told, scope: Scope) -> Mapping[Key, Sequence[Unbilled]]:
@@ -172,27 +219,20 @@ async def _ledger(
     }
 
 
-def _rows(sides: _Sides, currency_of: CurrencyOf, *, detail: bool) -> list[WipRow]:
-    keys = sorted(
-        {*sides.parts, *sides.ledger}, key=lambda key: (sides.labels[key[0]].project, key)
-    )
-    return [_row(key, sides, currency_of, detail=detail) for key in keys]
-
-
 def _row(key: Key, sides: _Sides, currency_of: CurrencyOf, *, detail: bool) -> WipRow:
     contract, place = key
     parts = sides.parts.get(key, ())
-    ledger = sides.ledger.get(key, LedgerSide())
+    ledger = sides.booked.ledger.get(key, LedgerSide())
     sums = Sums.of(parts)
     unbilled = sums.ready + sums.on_draft + sums.under_review + sums.earned + ledger.accrued
     explained = unbilled - sums.advance + ledger.told_later - ledger.posted_after
-    tied = sides.positions.get(key)
+    tied = sides.booked.positions.get(key)
     own = tied.position if tied is not None else Position.empty(currency_of(place.entity))
     return WipRow(
         legal_entity=place.entity,
         currency=own.currency,
         document_currency=place.currency,
-        **sides.labels[contract]._asdict(),
+        **sides.booked.labels[contract]._asdict(),
         **sums.model_dump(),
         accrued=ledger.accrued,
         unbilled=unbilled,
@@ -229,5 +269,7 @@ def _proofs(row: WipRow, sides: _Sides) -> list[Proof]:
         {"1200": row.document_asset, "2200": -row.document_liability},
         subject=subject,
     )
-    tied = sides.positions.get((row.contract, Place(row.legal_entity, row.document_currency)))
+    tied = sides.booked.positions.get(
+        (row.contract, Place(row.legal_entity, row.document_currency))
+    )
     return [parts, *(proofs_of(tied) if tied is not None else ())]
