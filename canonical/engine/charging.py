@@ -115,7 +115,7 @@ def _works(book: ContractBook, take: Callable[[Work], bool], found: Look) -> lis
         version = book.terms.on(work.work_date)
         line = book.terms.line_for(version, work)
         if line is None:
-            _hold_whole(found, book, work, "no contract line takes it")
+            _hold(found, book, work, work.quantity, "no contract line takes it")
         elif not isinstance(line, FixedFeeLine):
             key = (version.version, line.line_id)
             group = groups.get(key)
@@ -175,28 +175,37 @@ def _offered(book: ContractBook, line: ContractLine, works: list[Work], found: L
     for work in works:
         progress = book.progress_of(work.id)
         if progress.covered is None:
-            _hold_whole(found, book, work, "the retainer's allowance is not settled yet")
-        elif progress.overage:
+            reason = "the retainer's allowance is not settled yet"
+            _hold(found, book, work, work.quantity, reason)
+            continue
+        if progress.overage:
             offered.append(work._replace(quantity=progress.overage))
+        if deficit := work.quantity - progress.covered - progress.overage:
+            _hold(found, book, work, deficit, "a deficit: the retainer's next period gives it")
     return offered
 
 
-def _hold_whole(found: Look, book: ContractBook, work: Work, reason: str) -> None:
-    price = Price(work, 0, work.quantity, ZERO, "")
-    found.held.append((book, Held(price, work.quantity, ZERO, reason)))
+def _hold(found: Look, book: ContractBook, work: Work, quantity: Decimal, reason: str) -> None:
+    price = Price(work, 0, quantity, ZERO, "")
+    found.held.append((book, Held(price, quantity, ZERO, reason)))
 
 
 def _fees(book: ContractBook, through: date, found: Look) -> list[Pricing]:
-    """Fees as prices of one unit, so that shares and limits treat them like work."""
-    version = book.terms.at(found.run_on)
+    """Fees as prices of one unit, so that shares and limits treat them like work. A fee is what the
+    version in force on its due date says; what that one did not know, the run's version says."""
     facts = LineFacts(through, book.closed_on, book.acceptances)
-    frame = _frame(found, book, version)
-    return [
-        Pricing(_fee_price(book, line, fee), line, frame)
-        for line in version.lines
-        if (rule := fee_rules().get(line.method)) is not None
-        for fee in rule.fees(line, facts)
-    ]
+    now = book.terms.at(found.run_on)
+    fees: dict[str, Pricing] = {}
+    for version in book.terms.versions:
+        for line in version.lines:
+            rule = fee_rules().get(line.method)
+            for fee in () if rule is None else rule.fees(line, facts):
+                price = _fee_price(book, line, fee)
+                if book.terms.at(fee.due_on) is version or (
+                    version is now and price.work.id not in fees
+                ):
+                    fees[price.work.id] = Pricing(price, line, _frame(found, book, version))
+    return list(fees.values())
 
 
 def _fee_price(book: ContractBook, line: ContractLine, fee: Fee) -> Price:
@@ -272,9 +281,11 @@ def _less(whole: Taken, progress: Progress | None, portion: int, customer: str) 
 
 
 def _missing_order(version: ContractVersion, work: Work) -> str:
-    if covered_by_purchase_order(version, work):
+    """Fees need an order only where one of the contract's is for fees."""
+    orders = [cap for cap in version.caps if cap.scope is CapScope.PURCHASE_ORDER]
+    has_any = any(work.kind in cap.kinds for cap in orders)
+    if covered_by_purchase_order(version, work) or (work.kind is ChargeKind.FEE and not has_any):
         return ""
-    has_any = any(cap.scope is CapScope.PURCHASE_ORDER for cap in version.caps)
     return "no purchase order covers its date" if has_any else "no purchase order"
 
 

@@ -8,13 +8,14 @@ from decimal import Decimal
 from canonical.contract import ContractVersion
 from canonical.engine.books import Books, ContractBook
 from canonical.engine.crediting import CreditTerms, Slice, credit, left_of
+from canonical.engine.net_prices import net_price
 from canonical.engine.posting import accrual_day, open_day, revenue
 from canonical.engine.recognition import is_ours
 from canonical.engine.rows import TransactionKind
 from canonical.ledger.accounts import Account
-from canonical.money import minor_unit, round_half_up
+from canonical.money import minor_unit
 from canonical.rules.pricing import Work
-from canonical.rules.retainer import Allowance, Use
+from canonical.rules.retainer import Allowance, Grant, Use, terms
 from canonical.terms.lines import RetainerLine
 
 ZERO = Decimal(0)
@@ -34,26 +35,48 @@ def settle_retainers(
     `approved` narrows it to what a cut-off may take.
     """
     over_before = through + timedelta(days=1) if rolls_on_last_day else through
-    for line, version in _lines(book, on):
+    for line_id, (line, version) in _lines(book).items():
+        grants = _grants(books, book, line_id, through, on)
         allowance = _allowance(book, line, version)
         works = _unsettled(books, book, line, approved)
         known = len(allowance.rows)
-        uses = allowance.settle(works, through, over_before, _net_fee(books, line, version, on))
+        uses = allowance.settle(works, grants, through, over_before)
         _post_uses(books, book, line, version, uses, on)
         for row in allowance.rows[known:]:
             _post(books, book, line, version, row.breakage, row.last, on, f"forfeited {row.term}")
 
 
-def _lines(book: ContractBook, on: date) -> list[tuple[RetainerLine, ContractVersion]]:
-    version = book.terms.at(on)
-    return [(line, version) for line in version.lines if isinstance(line, RetainerLine)]
+def _lines(book: ContractBook) -> dict[str, tuple[RetainerLine, ContractVersion]]:
+    """Every retainer, as its newest version has it: one that was ended is settled to its end."""
+    return {
+        line.line_id: (line, version)
+        for version in book.terms.versions
+        for line in version.lines
+        if isinstance(line, RetainerLine)
+    }
+
+
+def _grants(books: Books, book: ContractBook, line_id: str, through: date, on: date) -> list[Grant]:
+    """The periods that have begun, each by the version in force on its first day; a fee is valued
+    when its hours are granted."""
+    found: dict[str, Grant] = {}
+    allowance = book.allowances.get(line_id)
+    valued = set() if allowance is None else set(allowance.granted)
+    for version in book.terms.versions:
+        for line in version.lines:
+            if not isinstance(line, RetainerLine) or line.line_id != line_id:
+                continue
+            for term in terms(line, through):
+                if book.terms.at(term.first) is version:
+                    fee = term.name not in valued
+                    value = net_price(books, line, version, line.fee, on) if fee else ZERO
+                    found[term.name] = Grant(term, line, value)
+    return sorted(found.values(), key=lambda grant: grant.term.first)
 
 
 def _allowance(book: ContractBook, line: RetainerLine, version: ContractVersion) -> Allowance:
     step = minor_unit(version.invoice_currency or version.currency)
-    allowance = book.allowances.setdefault(line.line_id, Allowance(line, step))
-    allowance.line = line  # an amendment changes what is not consumed yet
-    return allowance
+    return book.allowances.setdefault(line.line_id, Allowance(line, step))
 
 
 def _unsettled(
@@ -109,22 +132,9 @@ def _post(
     revenue(books, entity, book.terms.id, currency, posted_on, event, amounts, f"{day:%Y-%m}")
 
 
-def _net_fee(books: Books, line: RetainerLine, version: ContractVersion, on: date) -> Decimal:
-    """A period's fee in invoice currency, without tax."""
-    currency = version.invoice_currency or version.currency
-    fx = version.invoice_rate or books.cross(version.currency, currency, on)
-    fee = round_half_up(line.fee * fx, minor_unit(currency))
-    code = line.tax_code or version.tax_code
-    if not version.tax_inclusive or not code:
-        return fee
-    entity = books.entity(line.legal_entity or version.legal_entity)
-    tax = entity.tax_on(code, on, line.line_id)
-    return round_half_up(fee / (1 + tax.rate), minor_unit(currency))
-
-
 def close_retainers(books: Books, book: ContractBook, on: date, note: str) -> None:
     """At the contract's close: deficits become overage, the rest is refunded or forfeited."""
-    for line, version in _lines(book, on):
+    for line, version in _lines(book).values():
         allowance = _allowance(book, line, version)
         left, uses = allowance.close_contract()
         for use in uses:

@@ -8,7 +8,7 @@ beside it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
@@ -21,12 +21,10 @@ from canonical.engine.recognition import UNDER_REVIEW, WAITING, open_nets, surve
 from canonical.engine.rows import Charge, Transaction, TransactionKind
 from canonical.ledger.accounts import Account
 from canonical.rules.pricing import Work
-from canonical.rules.retainer import Allowance, terms
+from canonical.rules.retainer import Allowance
 from canonical.terms.policies import RevenueTiming
 
 ZERO = Decimal(0)
-_TERMS_AHEAD = timedelta(days=3_700)
-"""Terms of a retainer that are granted lie within ten years of the day they are looked at."""
 
 
 class UnbilledState(StrEnum):
@@ -263,7 +261,7 @@ def _retainers(
     for line_id, allowance in sorted(book.allowances.items()):
         billed, due = _fees_of(books, book, line_id, nets)
         for term in sorted(due):
-            amount = _used(allowance, term, due[term], on) - billed.get(term, ZERO)
+            amount = _used(allowance, term, due[term]) - billed.get(term, ZERO)
             key = f"{line_id}/{term}"
             yield from _ahead(book, allowance.line, TransactionKind.RETAINER, key, amount, on)
 
@@ -288,10 +286,9 @@ def _fees_of(
     return billed, due
 
 
-def _used(allowance: Allowance, term: str, fee: Decimal, on: date) -> Decimal:
+def _used(allowance: Allowance, term: str, fee: Decimal) -> Decimal:
     """Revenue of one term: of its pool while hours are left, then the whole fee."""
     for pool in allowance.pools:
         if pool.term == term:
             return pool.recognised
-    granted = terms(allowance.line, on + _TERMS_AHEAD)[: allowance.opened]
-    return fee if term in {each.name for each in granted} else ZERO
+    return fee if term in allowance.granted else ZERO

@@ -127,10 +127,22 @@ class TermRow(NamedTuple):
     used_from_rolled: Decimal
     used_from_included: Decimal
     overage: Decimal
+    deficit: Decimal
+    """Used hours that the next period gives: opening + included - used from both - forfeited is the
+    closing, whatever the deficit."""
     forfeited: Decimal
     closing_rolled: Decimal
     breakage: Decimal
     """Revenue of the forfeited hours."""
+
+
+class Grant(NamedTuple):
+    """One period with the terms in force on its first day."""
+
+    term: Term
+    line: RetainerLine
+    value: Decimal
+    """The fee, net of tax, in the currency of the position."""
 
 
 @dataclass(slots=True)
@@ -140,6 +152,7 @@ class _Running:
     opening_rolled: Decimal = ZERO
     used: Decimal = ZERO
     used_from_rolled: Decimal = ZERO
+    used_from_included: Decimal = ZERO
     overage: Decimal = ZERO
 
 
@@ -148,9 +161,10 @@ class Allowance:
     """The hours of a retainer as consumed so far; what a settlement consumed stays consumed."""
 
     line: RetainerLine
+    """Of the period that was opened last."""
     step: Decimal
     pools: list[Pool] = field(default_factory=list)
-    opened: int = 0
+    granted: list[str] = field(default_factory=list)
     """Periods whose hours were granted."""
     closed: int = 0
     """Periods whose unused hours were rolled or forfeited."""
@@ -159,29 +173,34 @@ class Allowance:
     rows: list[TermRow] = field(default_factory=list)
 
     def settle(
-        self, works: Sequence[Work], through: date, over_before: date, value: Decimal
+        self, works: Sequence[Work], grants: Sequence[Grant], through: date, over_before: date
     ) -> list[Use]:
         """Consume works (in the order of consumption) with dates up to `through`; periods that
-        ended before `over_before` roll over. `value` is a period's fee."""
+        ended before `over_before` roll over. `grants` are all that have begun."""
         uses: list[Use] = []
         waiting = [work for work in works if work.work_date <= through]
-        for number, term in enumerate(terms(self.line, through)):
+        for number, grant in enumerate(grants):
             if number < self.closed:
                 continue
             if number >= self.opened:
-                uses += self._open(term, value)
-            mine = [work for work in waiting if work.work_date <= term.last]
+                uses += self._open(grant)
+            mine = [work for work in waiting if work.work_date <= grant.term.last]
             waiting = waiting[len(mine) :]
             uses += [self._use(work) for work in mine]
-            if term.last < over_before:
-                self._close(term)
+            if grant.term.last < over_before:
+                self._close(grant)
         return uses + [self._use(work) for work in waiting]
 
-    def _open(self, term: Term, value: Decimal) -> list[Use]:
+    @property
+    def opened(self) -> int:
+        return len(self.granted)
+
+    def _open(self, grant: Grant) -> list[Use]:
+        term, self.line = grant.term, grant.line
         hours = self.line.included_hours
         self.running = _Running(opening_rolled=self.rolled)
-        self.pools.append(Pool(term.name, self.opened, hours, value, hours))
-        self.opened += 1
+        self.pools.append(Pool(term.name, self.opened, hours, grant.value, hours))
+        self.granted.append(term.name)
         deficits, self.deficits = self.deficits, []
         return [
             self._consume(work, hours_due, max(term.first, work.work_date))
@@ -206,16 +225,18 @@ class Allowance:
                 rest -= taken
                 if pool.number < self.opened - 1:
                     self.running.used_from_rolled += taken
+                else:
+                    self.running.used_from_included += taken
         if rest and self.line.deficit_rolls:
             self.deficits.append((work, rest))
             return Use(work, hours - rest, ZERO, revenue, on)
         self.running.overage += rest
         return Use(work, hours - rest, rest, revenue, on)
 
-    def _close(self, term: Term) -> None:
+    def _close(self, grant: Grant) -> None:
         """Roll over what may be, forfeit the rest: the oldest hours keep their place."""
-        room = self.line.rollover.max_hours
-        lives = self.line.rollover.expires_after_periods
+        room = grant.line.rollover.max_hours
+        lives = grant.line.rollover.expires_after_periods
         forfeited, breakage = ZERO, ZERO
         for pool in self.pools:
             expired = self.closed - pool.number >= lives
@@ -225,20 +246,21 @@ class Allowance:
             breakage += pool.take(pool.left - kept, self.step)
         self.pools = [pool for pool in self.pools if pool.left]
         self.closed += 1
-        self._write_row(term, forfeited, breakage)
+        self._write_row(grant, forfeited, breakage)
 
-    def _write_row(self, term: Term, forfeited: Decimal, breakage: Decimal) -> None:
-        row = self.running
+    def _write_row(self, grant: Grant, forfeited: Decimal, breakage: Decimal) -> None:
+        row, term = self.running, grant.term
         self.rows.append(
             TermRow(
                 term=term.name,
                 last=term.last,
                 opening_rolled=row.opening_rolled,
-                included=self.line.included_hours,
+                included=grant.line.included_hours,
                 used=row.used,
                 used_from_rolled=row.used_from_rolled,
-                used_from_included=row.used - row.used_from_rolled - row.overage,
+                used_from_included=row.used_from_included,
                 overage=row.overage,
+                deficit=sum((hours for _work, hours in self.deficits), ZERO),
                 forfeited=forfeited,
                 closing_rolled=self.rolled,
                 breakage=breakage,

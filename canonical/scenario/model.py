@@ -144,6 +144,8 @@ class ExpectedTerm(Noun):
     used_from_rolled: Decimal | None = None
     used_from_included: Decimal | None = None
     overage: Decimal | None = None
+    deficit: Decimal | None = None
+    """Used hours that are taken from the next period (`deficit_rolls`)."""
     forfeited: Decimal | None = None
     closing_rolled: Decimal | None = None
     breakage: Decimal | None = None

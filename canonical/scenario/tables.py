@@ -197,6 +197,7 @@ def _retainers(books: Books) -> list[Row]:
             "used_from_rolled": row.used_from_rolled,
             "used_from_included": row.used_from_included,
             "overage": row.overage,
+            "deficit": row.deficit,
             "forfeited": row.forfeited,
             "closing_rolled": row.closing_rolled,
             "breakage": row.breakage,
