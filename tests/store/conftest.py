@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from canonical.agreement import Agreement
 from canonical.billing import BillingPreview, BillingRun
 from canonical.contract import ContractVersion
-from canonical.ids import InvoiceId
+from canonical.ids import ContractId, InvoiceId
 from canonical.invoice import Invoice
 from canonical.landscape import Landscape
 from canonical.records import RunSummary
@@ -104,6 +104,17 @@ class Store:
     async def conserves(self) -> bool:
         async with self.engine.connect() as connection:
             return await balance_differences(connection) == ()
+
+    async def is_proven(self, landscape: Landscape | None = None) -> bool:
+        """Told anew from the rows alone, all books come out as they were kept (else LedgerDrift),
+        and no entry is billed beyond what is approved."""
+        told = Ledger(landscape or make.make_landscape())
+        async with self.engine.connect() as connection:
+            for contract in await connection.scalars(
+                text("SELECT contract_id::text FROM book_state")
+            ):
+                await told.read(connection, ContractId(contract))
+        return await self.conserves()
 
     # -- what happens ------------------------------------------------------------------------------
 
