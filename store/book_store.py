@@ -43,7 +43,7 @@ class BookStore:
                 ContractId(row["contract_id"]),
                 f"post/{row['key']}",
                 moment.replace(tzinfo=self._ledger.zone(row["legal_entity"])),
-                Event(on=moment, post=Post(invoice=row["key"], tax=self._tax(row))),
+                Event(on=moment, post=_posted(row, self._tax(row))),
             )
             page = await self._ledger.tell(connection, decision)
             if page is not None:
@@ -148,6 +148,11 @@ WHERE v.contract_id::text > :after AND e.stage IN ('active', 'closed')
        OR v.body @? CAST('$.lines[*] ? (@.legal_entity == "' || :entity || '")' AS jsonpath))
 ORDER BY 1 LIMIT :limit
 """
+
+
+def _posted(row: RowMapping, tax: Decimal | None) -> Post:
+    """The ERP decided; here it is a fact."""
+    return Post(invoice=row["key"], tax=tax, is_fact=True)
 
 
 async def _posted_row(connection: AsyncConnection, invoice_id: InvoiceId) -> RowMapping:

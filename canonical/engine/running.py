@@ -183,7 +183,7 @@ def issue_draft(books: Books, event: Post, on: date) -> None:
         if (each := books.transactions[row].source)
         and _is_recalled(books.contracts[document.contract], each)
     ]
-    if recalled:
+    if recalled and not event.is_fact:
         raise RuleViolation(
             f"invoice {name} holds recalled entries ({', '.join(recalled)}); discard the draft and "
             "run again"

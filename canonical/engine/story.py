@@ -194,6 +194,8 @@ class Post(Noun):
     invoice: Name
     tax: Decimal | None = None
     """As the owner of the tax figured it."""
+    is_fact: bool = False
+    """The ERP posted it already: what was recalled meanwhile stays on it until it is credited."""
 
 
 class Discard(Noun):

@@ -1,4 +1,4 @@
-"""Facts: acceptances, progress, releases and rates, each heard once, in the chapter that needs it."""
+"""Facts: acceptances, progress, releases and rates, each heard once, by the next that needs it."""
 
 from __future__ import annotations
 
