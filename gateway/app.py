@@ -1,4 +1,4 @@
-"""The HTTP face of the gateway: vendors' webhooks, the signed intake, health and metrics."""
+"""The gateway's HTTP face: webhooks, the signed intake, the codec endpoint, health and metrics."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from adapters.registry import Adapter, registry
 from canonical.errors import DomainError
 from canonical.landscape import Landscape
+from gateway.codec import CodecEndpoint
 from gateway.currencies import BillingCurrencies
 from gateway.hooks import VendorHooks
 from gateway.intake import SignedIntake
@@ -48,8 +49,10 @@ def create_app(
     clock: Clock = utc_now,
     adapters: Mapping[str, Adapter] | None = None,
     metrics: GatewayMetrics | None = None,
+    codec: CodecEndpoint | None = None,
 ) -> FastAPI:
-    """Everything it needs is passed in. Raises SetupInvalid when the parts do not fit together."""
+    """Everything it needs is passed in; without `codec` no payload can be read here. Raises
+    SetupInvalid when the parts do not fit together."""
     require_environment(landscape, environment_id)
     measured = metrics or GatewayMetrics(CollectorRegistry())
     receiver = Receiver(
@@ -70,6 +73,8 @@ def create_app(
     )
     _add_hooks(app, receiver)
     _add_health(app, engine, measured)
+    if codec is not None:
+        _add_codec(app, codec)
     app.add_exception_handler(HTTPException, _plain_error)
     app.add_exception_handler(RequestValidationError, _not_found)
     return app
@@ -107,6 +112,15 @@ def _add_health(app: FastAPI, engine: AsyncEngine, metrics: GatewayMetrics) -> N
     @app.get("/metrics")
     async def measured() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_codec(app: FastAPI, codec: CodecEndpoint) -> None:
+    app.add_route("/codec/decode", codec.decode, ["POST"])
+    app.add_route("/codec/encode", codec.encode, ["POST"])
+    app.add_route("/codec/decode", codec.preflight, ["OPTIONS"])
+    app.add_route("/codec/encode", codec.preflight, ["OPTIONS"])
+    app.add_route("/codec/sign-in", codec.page, ["GET"])
+    app.add_route("/codec/sign-in", codec.sign_in, ["POST"])
 
 
 async def _plain_error(_request: Request, error: Exception) -> Response:

@@ -39,3 +39,9 @@ class GatewayMetrics:
         self.nudges = Counter(
             "c2c_relay_nudges", "Nudges to workflows", ["outcome"], registry=registry
         )
+        self.codec = Counter(
+            "c2c_gateway_codec",
+            "Requests to the codec endpoint by verb and status of the answer",
+            ["verb", "status"],
+            registry=registry,
+        )

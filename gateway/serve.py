@@ -21,7 +21,8 @@ from temporalio.client import Client
 from adapters.registry import registry
 from canonical.errors import SetupInvalid
 from canonical.landscape import Landscape
-from gateway.app import create_app
+from gateway.app import create_app, utc_now
+from gateway.codec import codec_endpoint
 from gateway.hooks import VendorHooks
 from gateway.loops import Loop
 from gateway.metrics import GatewayMetrics
@@ -80,7 +81,12 @@ async def serve(
         if http:
             environment_id = settings.environment_id
             app = create_app(
-                engine, landscape, secrets, environment_id=environment_id, metrics=metrics
+                engine,
+                landscape,
+                secrets,
+                environment_id=environment_id,
+                metrics=metrics,
+                codec=codec_endpoint(settings, metrics, utc_now),
             )
             listener = _listener(settings.gateway_host, settings.gateway_port)
             work.append(partial(_serve_http, app, listener, stop))

@@ -30,6 +30,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from runtime.codec_readers import READERS_MAX, CodecReaders, UiOrigin
+
 PREFIX = "C2C_"
 FREE_PREFIX = "C2C_SECRET_"
 SECRETS_DIRECTORY = Path("/run/secrets")
@@ -129,6 +131,16 @@ class Settings(BaseSettings):
         max_length=AUDIT_KEYS_MAX,
         description="id:base64key, separated by commas, the current key first; "
         "`openssl rand -base64 32` makes a key, and an old one stays in the list",
+    )
+    codec_readers: CodecReaders = Field(
+        (),
+        max_length=READERS_MAX,
+        description="name:sha256 of a random token, separated by commas, at most two of one name",
+    )
+    codec_ui_origin: UiOrigin | None = Field(
+        None,
+        description="where people open the Temporal UI, such as https://temporal.firm.example "
+        "(plain http on localhost and 127.0.0.1 only)",
     )
 
     landscape_path: Path = Field(Path("landscape.yaml"), description="path of the landscape file")

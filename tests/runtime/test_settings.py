@@ -11,6 +11,10 @@ from tests.runtime.conftest import encoded_key
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
+DIGEST = "0f" * 32
+THREE_TOKENS = ",".join(f"ada:{digit * 64}" for digit in "123")
+
+
 def refusal() -> str:
     with pytest.raises(SettingsError) as refused:
         load_settings()
@@ -28,6 +32,15 @@ def test_a_database_on_a_unix_socket_is_accepted(monkeypatch: pytest.MonkeyPatch
     url = "postgresql+asyncpg://postgres@/cash?host=/tmp/pg"
     monkeypatch.setenv("C2C_DATABASE_URL", url)
     assert load_settings().database_url.get_secret_value() == url
+
+
+def test_readers_of_payloads_are_told_by_name_and_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("C2C_CODEC_READERS", f"ada:{'1' * 64}, ada:{'2' * 64},bo:{DIGEST.upper()}")
+    monkeypatch.setenv("C2C_CODEC_UI_ORIGIN", "http://localhost:8233")
+    settings = load_settings()
+    assert [each.name for each in settings.codec_readers] == ["ada", "ada", "bo"]
+    assert settings.codec_readers[2].digest == bytes.fromhex(DIGEST)
+    assert DIGEST not in repr(settings).lower()
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +65,15 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("C2C_PAYLOAD_KEYS", f"a:{encoded_key(1)},a:{encoded_key(2)}", "same id", "openssl"),
         ("C2C_AUDIT_KEYS", "a:aGlkZGVu", "32 bytes", "an old one stays"),
         ("C2C_AUDIT_KEYS", f"a:{encoded_key(1)},a:{encoded_key(2)}", "same id", "openssl"),
+        ("C2C_CODEC_READERS", "ada", "name:sha256", "random token"),
+        ("C2C_CODEC_READERS", "ada:hidden", "64 hex digits", "random token"),
+        ("C2C_CODEC_READERS", f"a.d.a:{DIGEST}", "match pattern", "random token"),
+        ("C2C_CODEC_READERS", f"ada:{DIGEST},bo:{DIGEST}", "same token", "random token"),
+        ("C2C_CODEC_READERS", THREE_TOKENS, "ada has 3 tokens", "two of one name"),
+        ("C2C_CODEC_UI_ORIGIN", "*", "not an origin", "https://"),
+        ("C2C_CODEC_UI_ORIGIN", "https://ui.firm.example/", "not an origin", "https://"),
+        ("C2C_CODEC_UI_ORIGIN", "https://ui.firm.example, https://b", "not an origin", "https://"),
+        ("C2C_CODEC_UI_ORIGIN", "http://ui.firm.example", "plain http", "https://"),
         ("C2C_LOG_LEVEL", "loud", "'debug'", "debug, info"),
     ],
 )
