@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal, localcontext
 from functools import cache
 from typing import Annotated, Self
 
@@ -46,6 +46,13 @@ def round_half_up(value: Decimal, step: Decimal) -> Decimal:
         return value.quantize(step, rounding=ROUND_HALF_UP) + _ZERO
     steps = (value / step).quantize(Decimal(1), rounding=ROUND_HALF_UP)
     return steps * step + _ZERO  # the sum turns -0.00 into 0.00
+
+
+def reciprocal(rate: Decimal) -> Decimal:
+    """1 / rate, to 28 digits and rounded up: an amount that is half a minor unit exactly stays one,
+    and is rounded away from zero."""
+    with localcontext(rounding=ROUND_UP):
+        return 1 / rate
 
 
 class Money(Noun):

@@ -25,7 +25,7 @@ from canonical.ledger.entity import EntityTerms
 from canonical.ledger.journal import Journal
 from canonical.ledger.open_items import ItemQueue, OpenItem
 from canonical.ledger.position import Position
-from canonical.money import minor_unit
+from canonical.money import minor_unit, reciprocal
 from canonical.rules.pricing import Evidence, Work
 from canonical.rules.progress import Baseline, Report
 from canonical.rules.retainer import Allowance
@@ -117,6 +117,8 @@ class ContractBook:
     held: list[Held] = field(default_factory=list)
     """What the last run left, and why."""
     closed_on: date | None = None
+    looked_on: date = date.min
+    """The last day on which approved work was looked at."""
     runs: int = 0
 
     def drop(self, entry: str) -> None:
@@ -229,14 +231,21 @@ class Books:
 
     def cross(self, currency: str, into: str, day: date) -> Decimal:
         """Raises RuleViolation when no rate is known yet."""
+        rate = self.known_rate(currency, into, day)
+        if rate is None:
+            raise RuleViolation(f"there is no rate {currency}/{into} on or before {day}; state it")
+        return rate
+
+    def known_rate(self, currency: str, into: str, day: date) -> Decimal | None:
+        """By the last rate on or before a day, in either direction; None before the first one."""
         if currency == into:
             return Decimal(1)
         for pair, inverse in (((currency, into), False), ((into, currency), True)):
             known = [on for on in self.spot.get(pair, {}) if on <= day]
             if known:
                 rate = self.spot[pair][max(known)]
-                return 1 / rate if inverse else rate
-        raise RuleViolation(f"there is no rate {currency}/{into} on or before {day}; state it")
+                return reciprocal(rate) if inverse else rate
+        return None
 
     def position(self, entity: EntityTerms, contract: str, currency: str) -> Position:
         key = (entity.code, contract, currency)

@@ -7,7 +7,14 @@ from decimal import Decimal
 
 from canonical.contract import ContractLine, ExpensesLine
 from canonical.engine.books import Books, ContractBook
-from canonical.engine.posting import accrual_day, first_open, open_day, post, translated
+from canonical.engine.posting import (
+    accrual_day,
+    counting_from,
+    first_open,
+    open_day,
+    post,
+    translated,
+)
 from canonical.engine.rows import Intercompany
 from canonical.errors import RuleViolation
 from canonical.ledger.accounts import Account
@@ -16,7 +23,7 @@ from canonical.ledger.journal import JournalLine
 from canonical.money import minor_unit, round_half_up
 from canonical.periods import first_day, period_of
 from canonical.rules import work_rules
-from canonical.rules.expenses import claim
+from canonical.rules.expenses import Claim, claim
 from canonical.rules.pricing import Work
 from canonical.terms.policies import ChargeKind
 
@@ -39,24 +46,27 @@ def _post_claim(books: Books, book: ContractBook, work: Work, on: date) -> None:
         raise AssertionError(f"{work.id} is no expense")
     version = book.terms.on(work.work_date)
     line = book.terms.line_for(version, work)
-    found = claim(line if isinstance(line, ExpensesLine) else None, work)
+    found = claim(line if isinstance(line, ExpensesLine) else None, version.currency, work)
     biller = version.legal_entity if line is None else book.terms.entity_of(line, version)
     entity = books.entity(work.entity or biller)
-    day = accrual_day(books, entity.code, work.work_date, on)
-    rate = books.rate(work.expense.currency, entity, day)
+    counts_from = counting_from(book, work.approved_at.date(), on)
+    day = accrual_day(books, entity.code, work.work_date, counts_from)
+    rate = books.known_rate(found.currency, entity.currency, work.work_date)
+    if rate is None:
+        rate = books.rate(found.currency, entity, day)
     parts = (
         (Account.EXPENSE_COST, found.cost),
         (Account.INPUT_VAT, found.recoverable_vat),
         (Account.DISBURSEMENTS, found.disbursed),
     )
     lines = [
-        JournalLine(account, translated(amount, rate, entity), _minor(amount, work), book.terms.id)
+        JournalLine(account, translated(amount, rate, entity), _minor(amount, found), book.terms.id)
         for account, amount in parts
     ]
     total = sum((line.amount for line in lines), ZERO)
     document = sum((line.document_amount for line in lines), ZERO)
     lines.append(JournalLine(Account.EMPLOYEE_PAYABLE, -total, -document, book.terms.id))
-    event, currency = f"claim {work.id}", work.expense.currency
+    event, currency = f"claim {work.id}", found.currency
     owner = entity.claims_owner
     journal = post(books, entity, day, event, lines, currency=currency, owner=owner)
     book.claimed[work.id] = journal.number if journal else 0
@@ -64,11 +74,9 @@ def _post_claim(books: Books, book: ContractBook, work: Work, on: date) -> None:
         book.disbursed[work.id] = translated(found.disbursed, rate, entity)
 
 
-def _minor(amount: Decimal, work: Work) -> Decimal:
+def _minor(amount: Decimal, found: Claim) -> Decimal:
     """A claim in whole minor units: kilometres at a rate may be finer."""
-    if work.expense is None:
-        raise AssertionError(f"{work.id} is no expense")
-    return round_half_up(amount, minor_unit(work.expense.currency))
+    return round_half_up(amount, minor_unit(found.currency))
 
 
 def _reverse_claim(books: Books, number: int, on: date) -> None:
@@ -115,8 +123,11 @@ def _post_transfer(books: Books, book: ContractBook, work: Work, on: date) -> No
         (biller, Account.INTERCOMPANY_COST, Account.INTERCOMPANY_PAYABLE),
     )
     entities = [books.entity(code) for code, _, _ in sides]  # both are known before one posts
-    day = _common_day(books, entities, work.work_date, on)
     currency = version.currency
+    counts_from = on if progress.intercompany else counting_from(book, work.approved_at.date(), on)
+    day = _common_day(books, entities, work.work_date, counts_from)
+    if any(books.known_rate(currency, each.currency, day) is None for each in entities):
+        day = _common_day(books, entities, work.work_date, on)
     for entity, (_, debit, credit) in zip(entities, sides, strict=True):
         value = translated(change, books.rate(currency, entity, day), entity)
         lines = [

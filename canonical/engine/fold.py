@@ -190,6 +190,7 @@ def follow(books: Books, on: date) -> None:
         post_claims(books, book, on)
         recognise(books, book, on)
         post_intercompany(books, book, on)
+        book.looked_on = max(book.looked_on, on)
 
 
 def decide(books: Books, step: Step) -> list[Step]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from canonical.engine.books import Books
+from canonical.engine.books import Books, ContractBook
 from canonical.landscape import Owner
 from canonical.ledger.accounts import Account
 from canonical.ledger.entity import EntityTerms
@@ -29,6 +29,11 @@ def accrual_day(books: Books, entity: str, work_date: date, decided_on: date) ->
     (convention 10); as near to the decision as the period allows."""
     period = first_open(books, entity, period_of(work_date))
     return min(max(decided_on, first_day(period)), last_day(period))
+
+
+def counting_from(book: ContractBook, approved_on: date, on: date) -> date:
+    """The day of an approval, unless it was looked at a later day already without knowing it."""
+    return approved_on if approved_on >= book.looked_on else on
 
 
 def first_open(books: Books, entity: str, period: str) -> str:

@@ -18,7 +18,7 @@ from canonical.engine.books import Books, ContractBook, Progress
 from canonical.engine.charging import Look, look
 from canonical.engine.documents import Heading, draw_up
 from canonical.engine.drafting import by_document, drafts_of
-from canonical.engine.posting import accrual_day, first_open, open_day, revenue
+from canonical.engine.posting import accrual_day, counting_from, open_day, revenue
 from canonical.engine.rows import Charge
 from canonical.ledger.accounts import Account
 from canonical.periods import period_of
@@ -37,6 +37,7 @@ class Target(NamedTuple):
     entity: str
     account: Account
     work_date: date
+    approved_on: date
     currency: str
     amount: Decimal
 
@@ -55,7 +56,8 @@ def recognise(books: Books, book: ContractBook, on: date, dating: Dating = by_wo
         if not change or _is_under_review(book, key):
             continue
         progress.recognised = target.amount
-        day = _day(books, target, on, dating(key))
+        dated = dating(key) or _accrued_on(books, book, target, progress, on)
+        day = open_day(books, target.entity, dated)
         progress.recognised_in = progress.recognised_in or period_of(day)
         group = (target.entity, day, target.currency, period_of(target.work_date))
         sums = posted.setdefault(group, {})
@@ -74,12 +76,17 @@ WAITING = "its write-down or write-up waits for approval"
 """Held for these reasons, work stays earned as it was."""
 
 
-def _day(books: Books, target: Target, on: date, dated: date | None) -> date:
-    if dated is None:
+def _accrued_on(
+    books: Books, book: ContractBook, target: Target, progress: Progress, on: date
+) -> date:
+    """New work counts from its approval, what changes or comes late from the day of the look."""
+    new = not progress.recognised_in
+    counts_from = counting_from(book, target.approved_on, on) if new else on
+    day = accrual_day(books, target.entity, target.work_date, counts_from)
+    entity = books.entity(target.entity)
+    if books.known_rate(target.currency, entity.currency, day) is None:
         return accrual_day(books, target.entity, target.work_date, on)
-    if first_open(books, target.entity, period_of(dated)) == period_of(dated):
-        return dated
-    return open_day(books, target.entity, dated)
+    return day
 
 
 def _targets(books: Books, book: ContractBook, on: date) -> dict[str, Target]:
@@ -90,7 +97,7 @@ def _targets(books: Books, book: ContractBook, on: date) -> dict[str, Target]:
         subject = _subject(book, key, on)
         if subject is None:
             continue
-        line, work_date, account = subject
+        line, work_date, approved_on, account = subject
         version = book.terms.on(work_date)
         progress = book.progress.get(key, Progress())
         amount = progress.billed_net + nets.get(key, ZERO) + progress.written_down_value
@@ -98,15 +105,19 @@ def _targets(books: Books, book: ContractBook, on: date) -> dict[str, Target]:
             book.terms.entity_of(line, version),
             account,
             work_date,
+            approved_on,
             version.invoice_currency or version.currency,
             amount,
         )
     return found
 
 
-def _subject(book: ContractBook, key: str, on: date) -> tuple[ContractLine, date, Account] | None:
-    """The line, work date and revenue account of an entry or milestone; None for what is not
-    recognised here."""
+Subject = tuple[ContractLine, date, date, Account]
+"""The line, work date, day of approval and revenue account of an entry or milestone."""
+
+
+def _subject(book: ContractBook, key: str, on: date) -> Subject | None:
+    """None for what is not recognised here."""
     work = book.works.get(key) or book.recalled.get(key)
     if work is None:
         return _milestone(book, key, on)
@@ -116,10 +127,11 @@ def _subject(book: ContractBook, key: str, on: date) -> tuple[ContractLine, date
     if line.revenue is RevenueTiming.ON_INVOICE or _is_disbursement(work):
         return None
     is_time = work.kind is ChargeKind.TIME
-    return line, work.work_date, Account.SERVICE_REVENUE if is_time else Account.EXPENSE_REVENUE
+    account = Account.SERVICE_REVENUE if is_time else Account.EXPENSE_REVENUE
+    return line, work.work_date, work.approved_at.date(), account
 
 
-def _milestone(book: ContractBook, key: str, on: date) -> tuple[ContractLine, date, Account] | None:
+def _milestone(book: ContractBook, key: str, on: date) -> Subject | None:
     line_id, _, milestone = key.partition("/")
     evidence = book.acceptances.get(milestone)
     if evidence is None:
@@ -127,7 +139,7 @@ def _milestone(book: ContractBook, key: str, on: date) -> tuple[ContractLine, da
     line = book.terms.line(line_id, on)
     if not isinstance(line, MilestonesLine) or line.revenue is RevenueTiming.ON_INVOICE:
         return None
-    return line, evidence.accepted_on, Account.SERVICE_REVENUE
+    return line, evidence.accepted_on, evidence.accepted_on, Account.SERVICE_REVENUE
 
 
 def _is_disbursement(work: Work) -> bool:

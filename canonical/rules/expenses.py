@@ -18,8 +18,10 @@ ZERO = Decimal(0)
 
 
 class Claim(NamedTuple):
-    """What an approved claim posts, in the expense's currency; the three parts are the total."""
+    """What an approved claim posts; the three parts are the total."""
 
+    currency: str
+    """The expense's; of a per diem or mileage the contract's, in which its rate is."""
     cost: Decimal
     """Net cost and the VAT that cannot be recovered."""
     recoverable_vat: Decimal
@@ -80,16 +82,17 @@ def unit_rate(line: ExpensesLine, category: str, expense_date: date) -> UnitRate
     return None
 
 
-def claim(line: ExpensesLine | None, work: Work) -> Claim:
+def claim(line: ExpensesLine | None, contract_currency: str, work: Work) -> Claim:
     """What the claim posts; per diems and mileage are paid at the billed rate unless the policy has
     two."""
     cost = _cost_of(work)
     if cost.disbursement:
-        return Claim(ZERO, ZERO, cost.net + cost.vat)
+        return Claim(cost.currency, ZERO, ZERO, cost.net + cost.vat)
     own = None if line is None else unit_rate(line, cost.category, work.work_date)
     if own is not None:
-        return Claim(cost.units * (own.billed if own.paid is None else own.paid), ZERO, ZERO)
-    return Claim(cost.after_recovery, cost.recoverable_vat, ZERO)
+        paid = cost.units * (own.billed if own.paid is None else own.paid)
+        return Claim(contract_currency, paid, ZERO, ZERO)
+    return Claim(cost.currency, cost.after_recovery, cost.recoverable_vat, ZERO)
 
 
 def _cost_of(work: Work) -> ExpenseCost:
