@@ -85,6 +85,13 @@ class WipRow(OfContract):
     liability: Decimal
     revaluation: Decimal
 
+    @property
+    def says_something(self) -> bool:
+        """False for a contract with nothing unbilled on any side."""
+        figures = (*self.amounts().values(), *self.document_amounts().values())
+        moved = (self.told_later, self.posted_after, self.difference)
+        return bool(self.groups) or any(figures) or any(moved)
+
     def amounts(self) -> dict[str, Decimal]:
         return {
             "asset": self.asset,

@@ -112,7 +112,8 @@ async def wip_pages(
             rows = [_row(key, sides, currency_of, detail=detail) for key in sides.keys]
             for row in rows:
                 counted.add(row.legal_entity, row.currency, _of_accounts(row))
-            yield ReportPage(rows, [p for row in rows for p in _proofs(row, sides)], *progress)
+            proofs = [proof for row in rows for proof in _proofs(row, sides)]
+            yield ReportPage([row for row in rows if row.says_something], proofs, *progress)
     yield ReportPage((), await control_proofs(connection, scope, counted, ACCOUNTS))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from canonical.reports.head import ReportKind
 from canonical.reports.unbilled import UnbilledState
 from canonical.reports.wip import WipRow
+from store.reports.wip import EQUATION
 from tests.store.reports.firm import Firm
 from tests.store.reports.reading import fig, plain, proven
 from tests.store.reports.sold import (
@@ -74,8 +75,20 @@ async def test_a_draft_is_unbilled_until_it_is_posted(firm: Firm) -> None:
     await firm.post(invoice, "2026-11-03")
     assert plain(draft.on_draft, draft.ready) == fig("1000 0")
     assert sides(draft) == fig("1000 0 1000 0")
-    assert sides(await wip(firm, "2026-11-03")) == fig("0 0 0 0")
+    assert sides(await wip(firm, "2026-11-03")) == fig("0 0 0 0")  # what is held is left
     assert sides(await wip(firm, "2026-11-02")) == fig("1000 0 1000 0")
+
+
+async def test_a_contract_with_nothing_unbilled_has_no_row_and_is_proven_all_the_same(
+    firm: Firm,
+) -> None:
+    sold = await firm.sell("A", hourly("100"))
+    await firm.work(sold, "t1", "2026-10-05", "6")
+    await firm.bill_and_post(sold, "2026-10", "2026-11-03")
+    found, proofs = await firm.report(ReportKind.WIP, "2026-11-03")
+    assert found == []
+    assert EQUATION in {proof.equation for proof in proofs.sums}
+    assert proofs.holds
 
 
 async def test_what_a_later_close_posted_into_the_month_has_its_own_column(firm: Firm) -> None:
