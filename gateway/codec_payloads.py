@@ -45,9 +45,11 @@ class _Payload(BaseModel):
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    """Without a payload the protobuf form is `{}`: the CLI asks so of a query without arguments."""
 
-    payloads: list[_Payload] = Field(max_length=PAYLOADS_MAX)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    payloads: Annotated[list[_Payload], Field(max_length=PAYLOADS_MAX)] | None = None
 
 
 _BODY: Final = TypeAdapter(_Body)
@@ -64,7 +66,7 @@ def read(body: bytes) -> list[Payload]:
     try:
         return [
             json_format.ParseDict(each.model_dump(exclude_none=True), Payload())
-            for each in found.payloads
+            for each in found.payloads or ()
         ]
     except json_format.ParseError:
         raise PayloadsInvalid("a payload has a field that this version does not know") from None

@@ -75,6 +75,12 @@ async def test_payloads_that_were_never_sealed_pass_through(gateway: Gateway) ->
     ]
 
 
+@pytest.mark.parametrize("body", [b"{}", b'{"payloads": null}', b'{"payloads": []}'])
+async def test_no_payload_is_as_the_protobuf_form_writes_it(gateway: Gateway, body: bytes) -> None:
+    answer = await gateway.cli().send("decode", body)
+    assert (answer.status_code, answer.json()) == (200, {"payloads": []})
+
+
 async def test_a_payload_of_an_older_key_that_is_still_configured_is_read(gateway: Gateway) -> None:
     [old] = await sealed(PLAIN, with_key=key("2025", 1))
     assert (await gateway.cli().post("decode", old)).json() == {"payloads": [in_json(PLAIN)]}
@@ -193,8 +199,8 @@ async def test_a_refusal_can_be_read_by_the_ui(gateway: Gateway) -> None:
         (b"\xff\xfe", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b"[]", "the body: it is not an object"),
-        (b'{"payload": []}', "payloads: Field required"),
-        (b'{"payloads": null}', "payloads"),
+        (b'{"payload": []}', "payload: Extra inputs are not permitted"),
+        (b'{"payloads": {}}', "payloads"),
         (b'{"payloads": [1]}', "payloads.0"),
         (b'{"payloads": [{"data": 5}]}', "payloads.0.data"),
         (b'{"payloads": [{"data": "a"}]}', "payloads.0.data: it is not base64"),

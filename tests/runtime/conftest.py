@@ -9,6 +9,8 @@ import pytest
 from runtime.local.temporal_server import TemporalOptions, TemporalServer
 from runtime.settings import PREFIX, PayloadKey
 
+CODEC = "http://127.0.0.1:1/codec"
+
 
 @pytest.fixture
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
@@ -22,7 +24,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 async def temporal_server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[TemporalServer]:
-    options = TemporalOptions(search_attributes={"ClientId": "Keyword"}, with_ui=True)
+    options = TemporalOptions(
+        search_attributes={"ClientId": "Keyword"}, with_ui=True, codec_endpoint=CODEC
+    )
     async with TemporalServer(tmp_path_factory.mktemp("temporal"), options) as server:
         yield server
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.app import utc_now
+from gateway.codec_access import CodecAccess
 from runtime.settings import KNOWN_VARIABLES, Settings, variable_name
 from tests.runtime.compose import ROOT, Compose, read_compose
 from tests.runtime.conftest import encoded_key
@@ -159,9 +161,8 @@ def test_the_secrets_script_sets_every_variable_that_the_file_demands(tmp_path: 
     )
     text = (ROOT / "docker-compose.yml").read_text()
     demanded = {m["name"] for m in VARIABLE.finditer(text) if (m["rest"] or "").startswith(":?")}
-    assert demanded | {source.environment for source in read_compose().secrets.values()} == set(
-        written
-    )
+    mounted = {source.environment for source in read_compose().secrets.values()}
+    assert demanded | mounted | {"C2C_CODEC_READERS"} == set(written)
     assert (tmp_path / ".local" / "compose.env").stat().st_mode & 0o077 == 0
     url, keys = written["C2C_DATABASE_URL"], written["C2C_PAYLOAD_KEYS"]
     audit_keys = written["C2C_AUDIT_KEYS"]
@@ -171,6 +172,21 @@ def test_the_secrets_script_sets_every_variable_that_the_file_demands(tmp_path: 
     assert settings.payload_keys[0].id == settings.audit_keys[0].id == "first"
     assert settings.payload_keys[0].secret != settings.audit_keys[0].secret
     assert encoded_key(0) not in keys
+    token_file = tmp_path / ".local" / "codec-token"
+    readers = Settings.model_validate({"codec_readers": written["C2C_CODEC_READERS"]}).codec_readers
+    assert CodecAccess(readers, settings.payload_keys, utc_now).of_token(
+        token_file.read_text().strip()
+    )
+    assert token_file.stat().st_mode & 0o077 == 0
+
+
+def test_the_ui_decodes_at_the_gateway_and_the_gateway_lets_it(compose: Compose) -> None:
+    ui, gateway = compose.services["temporal-ui"], compose.services["gateway"]
+    endpoint = defaulted(ui.environment["TEMPORAL_CODEC_ENDPOINT"])
+    assert endpoint == f"http://localhost:{gateway.ports[0].published}/codec"
+    assert ui.environment["TEMPORAL_CODEC_INCLUDE_CREDENTIALS"] == "true"
+    origin = defaulted(gateway.environment["C2C_CODEC_UI_ORIGIN"])
+    assert origin == f"http://localhost:{ui.ports[0].published}"
 
 
 def test_the_products_image_holds_no_erp_and_no_tools_of_developers() -> None:

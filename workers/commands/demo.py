@@ -17,6 +17,11 @@ from workers.demo.script import Month
 from workers.demo.stories.base import DemoStory
 from workers.demo.stories.catalogue import STORIES, story_named
 
+Encrypt = Annotated[
+    bool,
+    typer.Option("--encrypt", help="Seal workflow payloads; say how the Temporal UI reads them."),
+]
+
 
 def register(app: typer.Typer) -> None:
     app.command()(demo)
@@ -27,6 +32,7 @@ def demo(
     scenario: Annotated[
         str, typer.Option(help="Which contract: " + ", ".join(each.name for each in STORIES))
     ] = STORIES[0].name,
+    encrypt: Encrypt = False,
 ) -> None:
     """Run one engagement from a signed deal to a paid invoice, on real servers on this machine.
 
@@ -34,18 +40,18 @@ def demo(
     if every figure ties out. The first run prepares the ERP (two to three minutes), later ones do
     not.
     """
-    raise typer.Exit(run(_demo(story_named(scenario))))
+    raise typer.Exit(run(_demo(story_named(scenario), encrypt)))
 
 
-def dev() -> None:
+def dev(encrypt: Encrypt = False) -> None:
     """Start the same servers without a story, for development; state is kept until Ctrl-C."""
-    run(_dev())
+    run(_dev(encrypt))
 
 
-async def _demo(told: DemoStory) -> int:
+async def _demo(told: DemoStory, encrypt: bool) -> int:
     configure_logs(Settings(log_level="error"))
     with own_directory(state_directory(), "demo") as directory:
-        show = Demo(out, directory)
+        show = Demo(out, directory, encrypted=encrypt)
         stack = await show.start_stack()
         try:
             outcome = await show.play(stack, told)
@@ -59,10 +65,10 @@ async def _demo(told: DemoStory) -> int:
             await stack.__aexit__(None, None, None)
 
 
-async def _dev() -> None:
+async def _dev(encrypt: bool) -> None:
     configure_logs(Settings(log_level="error"))
     with own_directory(state_directory(), "dev") as directory:
-        show = Demo(out, directory)
+        show = Demo(out, directory, encrypted=encrypt)
         stack = await show.start_stack()
         try:
             show.show_addresses(stack)

@@ -101,8 +101,8 @@ def _differs(what: str, found: object, expected: object) -> str:
 class Demo:
     """The demo of one run."""
 
-    def __init__(self, console: Console, directory: Path) -> None:
-        self._console, self._directory = console, directory
+    def __init__(self, console: Console, directory: Path, *, encrypted: bool = False) -> None:
+        self._console, self._directory, self._encrypted = console, directory, encrypted
         self._began = time.monotonic()
 
     async def start_stack(self) -> LocalStack:
@@ -123,7 +123,9 @@ class Demo:
                 else:
                     progress.update(servers, description=step)
 
-            options = StackOptions(directory=self._directory, with_ui=True)
+            options = StackOptions(
+                directory=self._directory, with_ui=True, encrypted=self._encrypted
+            )
             stack = LocalStack(options, told)
             await stack.__aenter__()
         return stack
@@ -200,6 +202,9 @@ class Demo:
         crm, psa = stack.simulator_urls
         table = Table(title="Still running; press Ctrl-C to stop", show_header=False)
         table.add_row("Temporal UI", stack.temporal.ui_url or "-")
+        if self._encrypted:
+            table.add_row("Sign in to read payloads", f"{stack.codec_url}/sign-in")
+            table.add_row("The token for it is in", str(stack.secrets.codec_token_file))
         table.add_row("Gateway", f"{stack.gateway_url}/readyz")
         table.add_row("ERP (Tryton, JSON-RPC)", stack.erp.server.url)
         table.add_row("Salesforce, Kantata (simulators)", f"{crm}  {psa}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,18 @@ from runtime.settings import Settings
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The variables of a stack's own processes."""
+    sealing = {
+        "C2C_PAYLOAD_KEYS": ",".join(
+            f"{key.id}:{base64.b64encode(key.secret.get_secret_value()).decode()}"
+            for key in settings.payload_keys
+        ),
+        "C2C_CODEC_READERS": ",".join(
+            f"{each.name}:{each.digest.hex()}" for each in settings.codec_readers
+        ),
+        "C2C_CODEC_UI_ORIGIN": settings.codec_ui_origin or "",
+    }
     return {
+        **{name: value for name, value in sealing.items() if value},
         "C2C_ENVIRONMENT_ID": settings.environment_id,
         "C2C_DATABASE_URL": settings.database_url.get_secret_value(),
         "C2C_TEMPORAL_ADDRESS": settings.temporal_address,

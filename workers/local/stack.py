@@ -1,9 +1,8 @@
 """The local stack: every server that the product needs, started in order and stopped together.
 
 Used by the demo, by `c2c dev`, by the end-to-end tests and by bench/. PostgreSQL, the Temporal
-server
-and Tryton are the real ones; Salesforce and Kantata are simulators in this process, so that they
-outlive a killed worker as the real ones would.
+server and Tryton are the real ones; Salesforce and Kantata are simulators in this process, so that
+they outlive a killed worker as the real ones would.
 """
 
 from __future__ import annotations
@@ -62,6 +61,8 @@ class StackOptions:
     temporal_config: Mapping[str, object] = field(default_factory=dict)
     worker_processes: int = 1
     apply_schedules: bool = True
+    encrypted: bool = False
+    """Workflow payloads are sealed; the UI reads them by the gateway's codec endpoint."""
 
 
 class LocalStack:
@@ -71,6 +72,7 @@ class LocalStack:
         self.options, self._progress = options, progress
         self._exits = AsyncExitStack()
         directory = options.directory
+        self.gateway_port = free_port()
         self.postgres = EmbeddedPostgres(directory / "postgres", durable=options.durable)
         self.temporal = TemporalServer(
             directory,
@@ -79,10 +81,10 @@ class LocalStack:
                 with_ui=options.with_ui,
                 search_attributes=names.SEARCH_ATTRIBUTES,
                 dynamic_config=options.temporal_config,
+                codec_endpoint=self.codec_url if options.encrypted else None,
             ),
         )
         self.mail = MailCatcher(directory=directory / "mail")
-        self.gateway_port = free_port()
         self.salesforce: salesforce.Simulator
         self.kantata: kantata.Simulator
         self.erp: RunningErp
@@ -123,6 +125,11 @@ class LocalStack:
     @property
     def gateway_url(self) -> str:
         return f"http://{HOST}:{self.gateway_port}"
+
+    @property
+    def codec_url(self) -> str:
+        """The codec endpoint; it answers in an encrypted stack only."""
+        return f"{self.gateway_url}/codec"
 
     @property
     def simulator_urls(self) -> tuple[str, str]:
@@ -242,8 +249,10 @@ class LocalStack:
             self.options.poll_interval_s,
         )
         places.write_landscape(path, document)
+        sealing = self.secrets.sealing(self.temporal.ui_url) if self.options.encrypted else {}
         self.settings = Settings.model_validate(
             {
+                **sealing,
                 "environment_id": places.ENVIRONMENT,
                 "database_url": self.postgres.sqlalchemy_url("client_to_cash"),
                 "temporal_address": self.temporal.address,

@@ -15,6 +15,7 @@ from runtime.local.temporal_server import (
 )
 from runtime.settings import Settings
 from runtime.temporal import connect
+from tests.runtime.conftest import CODEC
 
 METRICS = """
 # TYPE action counter
@@ -52,6 +53,12 @@ async def test_when_it_is_started_search_attributes_and_ui_can_be_used(
     assert temporal_server.ui_url is not None
     async with httpx.AsyncClient(trust_env=False) as http:
         assert (await http.get(temporal_server.ui_url)).status_code == 200
+
+
+async def test_the_ui_is_told_where_payloads_are_decoded(temporal_server: TemporalServer) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        settings = (await http.get(f"{temporal_server.ui_url}/api/v1/settings")).json()
+    assert settings["Codec"]["Endpoint"] == CODEC
 
 
 async def test_with_a_database_file_state_outlives_stop_and_kill(tmp_path: Path) -> None:
