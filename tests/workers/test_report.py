@@ -29,7 +29,7 @@ from tests.conftest import TEMPLATE
 from tests.store.reports.firm import Firm
 from tests.store.reports.sold import WEST, hourly
 from tests.workers.conftest import Document, Shell, Told, local_document
-from workers.reports import tables, workbook
+from workers.reports import making, tables, workbook
 from workers.reports.columns import Show
 from workers.reports.grid import Grid
 from workers.reports.layout import sections_of
@@ -282,6 +282,15 @@ async def test_a_sheet_beyond_its_limit_says_what_is_missing(
     rows = list(load_workbook(path)["Positions"].values)
     assert len(rows) == 4
     assert rows[-1][0] == "2 more of 4 rows: use --json, or --entity"
+
+
+async def test_a_long_report_says_how_far_it_is_where_it_does_not_disturb(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "PROGRESS_EVERY_S", 0)
+    told = await office.report("wip", *AS_OF, "--json")
+    assert "4 of 4 contracts" in told.err
+    assert json.loads(told.out)["holds"] is True
 
 
 async def test_a_terminal_beyond_its_limit_says_what_is_missing(
