@@ -19,7 +19,7 @@ from canonical.engine.books import Books, ContractBook
 from canonical.engine.deliveries import RECALLED, hear_rates, hear_recall
 from canonical.engine.fold import Step, decide, hear, open_books
 from canonical.engine.story import Event, Recall, SpotRates
-from canonical.errors import RuleViolation
+from canonical.errors import CurrencyMismatch, RuleViolation
 from canonical.ledger.entity import EntityTerms
 from canonical.rules.pricing import Work
 
@@ -103,12 +103,14 @@ def _hear_work(books: Books, book: ContractBook, work: Work) -> None:
 
 
 def _rate_of(books: Books, book: ContractBook, work: Work, currency: str) -> Decimal:
-    """Contract currency per unit of an expense's. Raises RuleViolation that names the expense."""
+    """Contract currency per unit of an expense's. Raises CurrencyMismatch that names the
+    expense when no rate is known."""
     into = book.terms.on(work.work_date).currency
     try:
         return books.cross(currency, into, work.work_date)
     except RuleViolation as error:
-        raise RuleViolation(f"expense {work.id}: {error}") from error
+        where = f"expense {work.id} (no {currency}/{into} rate is known on {work.work_date})"
+        raise CurrencyMismatch(expected=into, found=currency, where=where) from error
 
 
 def _approve_again(book: ContractBook, entry: str) -> None:
