@@ -20,9 +20,11 @@ class CaseStore:
         async with transaction(self._engine) as connection:
             await trail.open_case(connection, case)
 
-    async def resolve_case(self, case: CaseId, resolution: str) -> bool:
+    async def resolve_case(
+        self, case: CaseId, resolution: str, by: str = trail.SYSTEM_ACTOR
+    ) -> bool:
         async with transaction(self._engine) as connection:
-            return await trail.resolve_case(connection, case, resolution)
+            return await trail.resolve_case(connection, case, resolution, by)
 
     async def audit(self, process: str, action: str, actor: str, detail: dict[str, str]) -> None:
         async with transaction(self._engine) as connection:

@@ -13,6 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from canonical.errors import DataRejected, DomainError, SystemUnavailable
+from runtime.settings import AuditKey
+from store.audit.keys import OPTION, KeyRing
 
 POOL_SIZE = 10
 POOL_OVERFLOW = 5
@@ -28,10 +30,13 @@ _TRANSIENT_CLASSES = ("08", "40", "53", "57")
 _BAD_DATA_CLASS = "22"
 
 
-def create_engine(database_url: str, *, pool_size: int = POOL_SIZE) -> AsyncEngine:
+def create_engine(
+    database_url: str, *, pool_size: int = POOL_SIZE, audit_keys: Sequence[AuditKey] = ()
+) -> AsyncEngine:
     """An engine for `postgresql+asyncpg://...`; the caller disposes of it.
 
-    Parameters never appear in errors or logs (they hold personal data).
+    Parameters never appear in errors or logs (they hold personal data). With audit keys, whatever
+    is written to the audit trail over this engine has its personal fields encrypted.
     """
     return create_async_engine(
         database_url,
@@ -40,6 +45,7 @@ def create_engine(database_url: str, *, pool_size: int = POOL_SIZE) -> AsyncEngi
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=True,  # a restarted database must not cost a failed transaction each
         hide_parameters=True,
+        execution_options={OPTION: KeyRing.of(audit_keys)},
         json_serializer=lambda value: to_json(value).decode(),
         json_deserializer=from_json,
         connect_args={

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Case
 from canonical.ids import CaseId
+from store.audit import personal
 from store.tables import audit_event
 
-SYSTEM_ACTOR = "client-to-cash"
-"""The actor of what the product does by itself."""
+SYSTEM_ACTOR = personal.SYSTEM_ACTOR
 MESSAGE_MAX = 4_000
 
 
@@ -38,13 +38,11 @@ async def note_detail(
     detail: Mapping[str, str],
     legal_entity: str = "",
 ) -> None:
+    """The same; names and words of people are kept under their own keys."""
+    kept = await personal.protect(connection, process, action, actor, detail)
     await connection.execute(
         audit_event.insert().values(
-            process=process,
-            action=action,
-            actor=actor,
-            legal_entity=legal_entity,
-            detail=dict(detail),
+            process=process, action=action, legal_entity=legal_entity, **kept._asdict()
         )
     )
 
@@ -99,7 +97,9 @@ def _columns(case: Case) -> dict[str, object]:
     }
 
 
-async def resolve_case(connection: AsyncConnection, case: CaseId, resolution: str) -> bool:
+async def resolve_case(
+    connection: AsyncConnection, case: CaseId, resolution: str, by: str = SYSTEM_ACTOR
+) -> bool:
     """Resolve one open case; False when it was not open."""
     found = await connection.execute(
         text(
@@ -116,6 +116,7 @@ async def resolve_case(connection: AsyncConnection, case: CaseId, resolution: st
         connection,
         row.process,
         "case.resolved",
+        actor=by,
         legal_entity=row.legal_entity,
         case=case,
         resolution=resolution[:MESSAGE_MAX],

@@ -113,7 +113,9 @@ async def unclaimed_house(
     secrets = resolve_secrets(landscape, settings.landscape_path)
     async with AsyncExitStack() as stack:
         engine = create_engine(
-            settings.database_url.get_secret_value(), pool_size=settings.database_pool_size
+            settings.database_url.get_secret_value(),
+            pool_size=settings.database_pool_size,
+            audit_keys=settings.audit_keys,
         )
         stack.push_async_callback(engine.dispose)
         ports = build_ports(landscape, secrets, transports)

@@ -1,6 +1,7 @@
 """The tables, by idea; `metadata` knows them all."""
 
 from store.tables.agreement import client, contract_version, engagement, identity_link, project
+from store.tables.audit import audit_checkpoint, audit_pending, audit_seal, subject_key
 from store.tables.base import metadata
 from store.tables.billing import (
     billing_run,
@@ -44,7 +45,10 @@ from store.tables.revenue import revenue_close, revenue_posting
 from store.tables.work import credit_proposal, work_item, work_item_balance
 
 __all__ = [
+    "audit_checkpoint",
     "audit_event",
+    "audit_pending",
+    "audit_seal",
     "billing_run",
     "billing_transaction",
     "book_chapter",
@@ -82,6 +86,7 @@ __all__ = [
     "revenue_posting",
     "revenue_schedule",
     "source_completion",
+    "subject_key",
     "work_item",
     "work_item_archive",
     "work_item_balance",

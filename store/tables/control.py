@@ -27,6 +27,16 @@ from canonical.errors import Role
 from canonical.transitions import PostingState
 from store.tables.base import DERIVED_ID, exact, external, metadata, moment, one_of, words
 
+
+def _texts(column: str) -> CheckConstraint:
+    """A check that a JSON column holds an object of texts."""
+    return CheckConstraint(
+        f"jsonb_typeof({column}) = 'object'"
+        f""" AND NOT jsonb_path_exists({column}, '$.* ? (@.type() <> "string")')""",
+        name=column,
+    )
+
+
 posting = Table(
     "posting",
     metadata,
@@ -95,6 +105,16 @@ audit_event = Table(
     words("actor", default=None),
     words("legal_entity"),
     Column("detail", JSONB, nullable=False),
+    Column(
+        "personal",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="ciphertexts by field; in the field's place is whose key it is",
+    ),
+    # texts only: they have one form, so that a row has one hash
+    _texts("detail"),
+    _texts("personal"),
     Index("audit_event_process_idx", "process", "id"),
 )
 

@@ -68,15 +68,9 @@ async def _open_cases(settings: Settings) -> Sequence[Case]:
 
 
 async def _resolve(settings: Settings, case: CaseId, by: str, reason: str) -> bool:
-    engine = create_engine(settings.database_url.get_secret_value())
+    engine = create_engine(settings.database_url.get_secret_value(), audit_keys=settings.audit_keys)
     try:
-        store = CaseStore(engine)
-        found = next(
-            (each for each in await Overview(engine).open_cases() if each.id == case), None
-        )
-        if found is None:
-            return False
-        await store.audit(found.process, "case.resolved", by, {"case": case, "reason": reason})
-        return await store.resolve_case(case, f"{by}: {reason}")
+        is_open = any(each.id == case for each in await Overview(engine).open_cases())
+        return is_open and await CaseStore(engine).resolve_case(case, reason, by)
     finally:
         await engine.dispose()

@@ -1,0 +1,1 @@
+"""The audit trail: personal fields, seals, checkpoints, verification and explanation."""
