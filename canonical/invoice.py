@@ -58,6 +58,8 @@ class InvoiceLine(Noun):
     description: str = Field(max_length=DESCRIPTION_CHARACTERS_MAX)
     net: Money
     tax_code: str
+    taxed_on: date | None = None
+    """The day whose tax holds; empty: the end of the document's service."""
     quantity: Decimal = Decimal(0)
     """Hours or units gathered, for people; not multiplied with anything."""
     transaction_ids: tuple[TransactionId, ...] = Field(default=(), repr=False)

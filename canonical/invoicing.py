@@ -119,6 +119,7 @@ def _line(
         description=_describe(line, members, currency, version.grouping, words),
         net=Money(amount=line.net, currency=currency),
         tax_code=line.tax_code,
+        taxed_on=line.taxed_on,
         quantity=line.quantity,
         transaction_ids=tuple(
             transaction_id(ContractId(each.contract), each.id) for each in members

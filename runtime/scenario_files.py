@@ -137,6 +137,8 @@ def _expected(error: ErrorDetails) -> str:
         case "extra_forbidden":
             close = difflib.get_close_matches(name, _FIELDS, n=1)
             return f"Did you mean {close[0]}?" if close else "Remove it."
+        case "less_than" | "less_than_equal" if name in ("rate", "share"):
+            return "Expected a fraction: 0.19 for 19 %."
         case "decimal_parsing":
             return "Expected a number such as 180.00."
         case "date_from_datetime_parsing" | "date_parsing":

@@ -147,7 +147,8 @@ class Invoices:
         return self._tryton.parsed(_PARTY_DEFAULTS, result, method)
 
     async def _line(self, books: Books, invoice: OurInvoice, line: InvoiceLine) -> Values:
-        tax = erp_tax_of(books.entity, line.tax_code, invoice.service_to)
+        taxed_on = line.taxed_on or invoice.service_to
+        tax = erp_tax_of(books.entity, line.tax_code, taxed_on)
         records = {
             "company": (await books.company()).id,
             "currency": await books.currency(invoice.currency),

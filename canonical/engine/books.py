@@ -25,7 +25,7 @@ from canonical.ledger.entity import EntityTerms
 from canonical.ledger.journal import Journal
 from canonical.ledger.open_items import ItemQueue, OpenItem
 from canonical.ledger.position import Position
-from canonical.money import minor_unit, reciprocal
+from canonical.money import minor_unit, reciprocal, round_half_up
 from canonical.rules.pricing import Evidence, Work
 from canonical.rules.progress import Baseline, Report
 from canonical.rules.retainer import Allowance
@@ -91,6 +91,24 @@ class FeeLine:
 
 
 @dataclass(slots=True)
+class Disbursed:
+    """What 1300 carries of one disbursement, in the functional currency."""
+
+    carried: Decimal
+    quantity: Decimal
+    billed: Decimal = ZERO
+    """Of the quantity, net of credits."""
+    cleared: Decimal = ZERO
+
+    def clear(self, quantity: Decimal, step: Decimal) -> Decimal:
+        """What a quantity, billed or credited, clears: cumulative, so that the whole ends at
+        zero."""
+        before, self.billed = self.cleared, self.billed + quantity
+        self.cleared = round_half_up(self.carried * self.billed / self.quantity, step)
+        return self.cleared - before
+
+
+@dataclass(slots=True)
 class ContractBook:
     """One contract."""
 
@@ -105,8 +123,7 @@ class ContractBook:
     """For submitted time at the end of each period, by legal entity and currency."""
     claimed: dict[str, int] = field(default_factory=dict)
     """The journal of each expense claim."""
-    disbursed: dict[str, Decimal] = field(default_factory=dict)
-    """What 1300 carries of each disbursement, in the functional currency."""
+    disbursed: dict[str, Disbursed] = field(default_factory=dict)
     acceptances: dict[str, Evidence] = field(default_factory=dict)
     allowances: dict[str, Allowance] = field(default_factory=dict)
     fee_lines: dict[str, FeeLine] = field(default_factory=dict)

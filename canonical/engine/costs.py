@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from canonical.contract import ContractLine, ExpensesLine
-from canonical.engine.books import Books, ContractBook
+from canonical.engine.books import Books, ContractBook, Disbursed
 from canonical.engine.posting import (
     accrual_day,
     counting_from,
@@ -71,7 +71,8 @@ def _post_claim(books: Books, book: ContractBook, work: Work, on: date) -> None:
     journal = post(books, entity, day, event, lines, currency=currency, owner=owner)
     book.claimed[work.id] = journal.number if journal else 0
     if found.disbursed:
-        book.disbursed[work.id] = translated(found.disbursed, rate, entity)
+        carried = translated(found.disbursed, rate, entity)
+        book.disbursed[work.id] = Disbursed(carried, work.quantity)
 
 
 def _minor(amount: Decimal, found: Claim) -> Decimal:

@@ -169,7 +169,7 @@ def _note(
         taken.setdefault(each.row.id, []).append(each)
     before_prices = [_line_price(line, left, {}) for line in original.lines]
     after_prices = [_line_price(line, left, taken) for line in original.lines]
-    keys = [_key_of(original, line) for line in original.lines]
+    keys = [line.tax for line in original.lines]
     before_nets = [
         sum((left[row].net for row in line.transactions), ZERO) for line in original.lines
     ]
@@ -209,10 +209,6 @@ def _line_price(
             )
         price += rest
     return price
-
-
-def _key_of(original: Document, line: DocumentLine) -> TaxKey | None:
-    return next((row.key for row in original.taxes if row.key.code == line.tax_code), None)
 
 
 def _tax_left(books: Books, original: Document) -> dict[TaxKey, TaxAmount]:
@@ -280,6 +276,8 @@ def _note_line(
         net=net,
         tax_code=line.tax_code,
         transactions=tuple(row.id for row in rows),
+        tax=line.tax,
+        taxed_on=line.taxed_on,
     )
 
 
@@ -327,15 +325,15 @@ def _post_note(
     receivable = books.receivables[original.id]
     rate, contract = receivable.item.rate, note.contract
     owed = _taken_off(books, original, -note.gross, on)
-    lines, moved, rates = credit_side(books, entity, note, rows, on, rate)
-    lines += owed
+    found = credit_side(books, entity, note, rows, on, rate)
+    lines = [*found.lines, *owed]
     tax = -translated(note.tax, rate, entity)
     lines.append(JournalLine(Account.OUTPUT_TAX, tax, -note.tax, contract))
-    lines.append(rounding_or_fx(lines, rates, rate, contract))
+    lines.append(rounding_or_fx(lines, contract, is_realised=found.is_realised))
     event = f"post {note.id}"
     post(books, entity, on, event, lines, currency=note.currency, document=note.id)
-    if moved is not None:
-        reclassify(books, entity, contract, note.currency, moved)
+    if found.moved is not None:
+        reclassify(books, entity, contract, note.currency, found.moved)
     books.documents[note.id] = replace(note, posted=True)
     if terms.dispute:
         receivable.disputes.pop(terms.dispute, None)

@@ -34,6 +34,8 @@ class Heading(NamedTuple):
     on: date
     through: date
     rebills: str = ""
+    taxed_on: date | None = None
+    """Where tax follows the invoice: the day of the one that is billed again; empty: its own."""
 
 
 class Draft(NamedTuple):
@@ -49,9 +51,9 @@ def draw_up(heading: Heading, drafts: Sequence[Draft]) -> tuple[Document, list[T
     currency = drafts[0].transaction.currency
     step = minor_unit(currency)
     discounted = _discounted(heading, drafts, step)
-    groups = _grouped(heading.version, discounted)
-    tax_keys = _tax_keys(heading, discounted)
-    keys = [tax_keys[group[0].transaction.tax_code] for group in groups]
+    taxes = _tax_points(heading, discounted)
+    groups = _grouped(heading.version, discounted, taxes)
+    keys = [taxes.of(group[0].transaction) for group in groups]
     prices = [sum((each.transaction.net for each in group), ZERO) for group in groups]
     taxed = tax_document(
         [PricedLine(price, key) for price, key in zip(prices, keys, strict=True)],
@@ -61,12 +63,11 @@ def draw_up(heading: Heading, drafts: Sequence[Draft]) -> tuple[Document, list[T
     )
     transactions: list[Transaction] = []
     lines: list[DocumentLine] = []
-    for number, (group, price, net) in enumerate(
-        zip(groups, prices, taxed.nets, strict=True), start=1
-    ):
+    for group, key, price, net in zip(groups, keys, prices, taxed.nets, strict=True):
         members = _with_nets([each.transaction for each in group], price, net, step)
         transactions += members
-        lines.append(_line(number, members, price, net))
+        taxed_on = max(taxes.day(each) for each in members)
+        lines.append(_line(len(lines) + 1, members, price, net, key, taxed_on))
     net_total = sum(taxed.nets, ZERO)
     tax_total = sum((row.amount for row in taxed.rows), ZERO)
     days = [each.work_date for each in transactions]
@@ -91,6 +92,7 @@ def draw_up(heading: Heading, drafts: Sequence[Draft]) -> tuple[Document, list[T
         tax_inclusive=heading.version.tax_inclusive,
         posted=False,
         rebills=heading.rebills,
+        taxed_on=heading.taxed_on or heading.on,
     )
     return document, transactions
 
@@ -132,17 +134,21 @@ _ALONE = (
 )
 
 
-def _grouped(version: ContractVersion, drafts: Sequence[Draft]) -> list[list[Draft]]:
+def _grouped(
+    version: ContractVersion, drafts: Sequence[Draft], taxes: TaxPoints
+) -> list[list[Draft]]:
     """Lines by the contract's policy, coarser above the limit; rate and tax always separate."""
     grouping = version.grouping
-    groups = _groups(drafts, grouping)
+    groups = _groups(drafts, grouping, taxes)
     while len(groups) > LINES_MAX and grouping is not _ORDER[-1]:
         grouping = _ORDER[_ORDER.index(grouping) + 1]
-        groups = _groups(drafts, grouping)
+        groups = _groups(drafts, grouping, taxes)
     return sorted(groups, key=lambda group: _PLACE.get(group[0].transaction.kind, 0))
 
 
-def _groups(drafts: Sequence[Draft], grouping: InvoiceGrouping) -> list[list[Draft]]:
+def _groups(
+    drafts: Sequence[Draft], grouping: InvoiceGrouping, taxes: TaxPoints
+) -> list[list[Draft]]:
     if grouping is InvoiceGrouping.ENTRY:
         return [[draft] for draft in drafts]
     label = _LABEL[grouping]
@@ -153,13 +159,18 @@ def _groups(drafts: Sequence[Draft], grouping: InvoiceGrouping) -> list[list[Dra
         if row.kind not in _ALONE:
             # an expense's rate is its own price: one rate per line would be one line per expense
             rated = (row.rate, row.rate_basis) if row.kind is TransactionKind.TIME else ()
-            key = (row.kind, label(draft), rated, row.tax_code, row.line_id)
+            key = (row.kind, label(draft), rated, taxes.rate(row), row.line_id)
         groups.setdefault(key, []).append(draft)
     return list(groups.values())
 
 
 def _line(
-    number: int, members: Sequence[Transaction], price: Decimal, net: Decimal
+    number: int,
+    members: Sequence[Transaction],
+    price: Decimal,
+    net: Decimal,
+    tax: TaxKey | None,
+    taxed_on: date,
 ) -> DocumentLine:
     return DocumentLine(
         line_no=number,
@@ -169,6 +180,8 @@ def _line(
         net=net,
         tax_code=members[0].tax_code,
         transactions=tuple(each.id for each in members),
+        tax=tax,
+        taxed_on=taxed_on,
     )
 
 
@@ -184,41 +197,64 @@ def _with_nets(
     return [each._replace(net=part) for each, part in zip(members, nets, strict=True)]
 
 
-def _tax_keys(heading: Heading, drafts: Sequence[Draft]) -> dict[str, TaxKey | None]:
-    """The tax row of each tax code on the document."""
-    found: dict[str, TaxKey | None] = {}
-    for draft in drafts:
-        if draft.transaction.tax_code not in found:
-            found[draft.transaction.tax_code] = _tax_key(heading, draft.transaction, drafts)
-    return found
+class TaxPoints(NamedTuple):
+    """Which tax row holds for each transaction of a document (convention 7)."""
+
+    fixed: date | None
+    """The tax point of all, by the contract's policy; None: each has the day of its service."""
+    keys: dict[tuple[str, date], TaxKey | None]
+
+    def day(self, row: Transaction) -> date:
+        return self.fixed or row.work_date
+
+    def of(self, row: Transaction) -> TaxKey | None:
+        """None only where the contract has no tax at all."""
+        return self.keys[row.tax_code, self.fixed or row.work_date]
+
+    def rate(self, row: Transaction) -> tuple[str, Decimal]:
+        key = self.of(row)
+        return row.tax_code, ZERO if key is None else key.rate
 
 
-def _tax_key(heading: Heading, transaction: Transaction, drafts: Sequence[Draft]) -> TaxKey | None:
-    """The tax row of a line; None only where the contract has no tax at all."""
-    if not transaction.tax_code:
+def _tax_points(heading: Heading, drafts: Sequence[Draft]) -> TaxPoints:
+    """Work of before a change of a rate keeps the old one, also on a later document."""
+    follows_invoice = heading.version.tax_point in (TaxPoint.INVOICE, TaxPoint.PAYMENT)
+    fixed = (heading.taxed_on or heading.on) if follows_invoice else None
+    lines = {
+        (draft.transaction.tax_code, fixed or draft.transaction.work_date): (
+            draft.transaction.line_id
+        )
+        for draft in drafts
+    }
+    keys = {
+        (code, day): _tax_key(heading.entity, code, day, line_id)
+        for (code, day), line_id in lines.items()
+    }
+    of_services = [key for key in keys.values() if key is not None and key.code not in _NO_TAX]
+    if any(key.category is not TaxCategory.OUTSIDE_SCOPE for key in of_services):
+        exempt = TaxCategory.EXEMPT
+        keys |= {
+            place: key._replace(category=exempt)
+            for place, key in keys.items()
+            if key is not None and key.code in _NO_TAX
+        }
+    return TaxPoints(fixed, keys)
+
+
+_NO_TAX = {
+    AGENT: "disbursement paid as the customer's agent",
+    UNTAXED: "taxed on another document",
+}
+"""Outside scope (O) on a document of their own, exempt (E) on a mixed one (EN 16931 BR-O-11)."""
+
+
+def _tax_key(entity: EntityTerms, code: str, day: date, line_id: str) -> TaxKey | None:
+    if not code:
         return None
-    if transaction.tax_code == AGENT:
-        return _agent_key(drafts)
-    if transaction.tax_code == UNTAXED:
-        return TaxKey(UNTAXED, "", TaxCategory.OUTSIDE_SCOPE, ZERO, "taxed on another document")
-    day = tax_day(heading, drafts)
-    tax = heading.entity.tax_on(transaction.tax_code, day, transaction.line_id)
+    if code in _NO_TAX:
+        return TaxKey(code, "", TaxCategory.OUTSIDE_SCOPE, ZERO, _NO_TAX[code])
+    tax = entity.tax_on(code, day, line_id)
     return TaxKey(tax.code, tax.jurisdiction, tax.category, tax.rate, tax.reason)
-
-
-def _agent_key(drafts: Sequence[Draft]) -> TaxKey:
-    """Exempt (E) on a mixed document, outside scope (O) only on one of its own (EN 16931
-    BR-O-11)."""
-    own = all(draft.transaction.tax_code == AGENT for draft in drafts)
-    category = TaxCategory.OUTSIDE_SCOPE if own else TaxCategory.EXEMPT
-    return TaxKey(AGENT, "", category, ZERO, "disbursement paid as the customer's agent")
-
-
-def tax_day(heading: Heading, drafts: Sequence[Draft]) -> date:
-    """The tax point, by the contract's policy (convention 7)."""
-    if heading.version.tax_point in (TaxPoint.INVOICE, TaxPoint.PAYMENT):
-        return heading.on
-    return max(draft.transaction.work_date for draft in drafts)
 
 
 def store(books: Books, document: Document, transactions: Sequence[Transaction]) -> None:

@@ -110,7 +110,7 @@ _POSITION = (Account.CONTRACT_ASSET, Account.RETENTION, Account.CONTRACT_LIABILI
 
 def _positions_are_revenue_less_billed(books: Books) -> None:
     """1200 + 1250 - 2200 = revenue net of 4900 - net billed without disbursements (convention
-    11), in the currency of the invoices."""
+    11), in the currency of the invoices. A disbursement conceded is in 4900 like any other."""
     sums: dict[tuple[str, str, str], Decimal] = {}
     for journal in books.journals:
         for line in journal.lines:
@@ -118,7 +118,8 @@ def _positions_are_revenue_less_billed(books: Books) -> None:
                 key = (journal.entity, line.contract, journal.document_currency)
                 sums[key] = sums.get(key, ZERO) + line.document_amount
     for row in books.transactions.values():
-        if row.kind is not TransactionKind.DISBURSEMENT and books.documents[row.document].posted:
+        is_agents = row.credit_to is Account.DISBURSEMENTS
+        if not is_agents and books.documents[row.document].posted:
             key = (row.entity, row.contract, row.currency)
             sums[key] = sums.get(key, ZERO) + row.net
     for (entity, contract, currency), difference in sums.items():

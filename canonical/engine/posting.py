@@ -100,14 +100,11 @@ def reclassify(
         post(books, entity, day, f"net position of {contract}", lines, currency=currency)
 
 
-def rounding_or_fx(
-    lines: list[JournalLine], moved_rates: frozenset[Decimal], rate: Decimal, contract: str
-) -> JournalLine:
+def rounding_or_fx(lines: list[JournalLine], contract: str, *, is_realised: bool) -> JournalLine:
     """The difference that does not tie: realised FX where something was cleared at another rate
     than today's, otherwise the cent of translation (7200)."""
     difference = -sum((line.amount for line in lines), ZERO)
-    realised = any(cleared != rate for cleared in moved_rates)
-    account = Account.REALISED_FX if realised else Account.ROUNDING
+    account = Account.REALISED_FX if is_realised else Account.ROUNDING
     return JournalLine(account, difference, ZERO, contract)
 
 

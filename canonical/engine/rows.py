@@ -12,7 +12,7 @@ from canonical.contract import ContractLine, ContractVersion, TaxMode
 from canonical.ledger.accounts import Account
 from canonical.rules.caps import Limit
 from canonical.rules.pricing import Price
-from canonical.rules.tax import TaxAmount
+from canonical.rules.tax import TaxAmount, TaxKey
 from canonical.terms.policies import ChargeKind
 
 ZERO = Decimal(0)
@@ -140,6 +140,10 @@ class DocumentLine:
     net: Decimal
     tax_code: str
     transactions: tuple[str, ...]
+    tax: TaxKey | None = None
+    """Its tax row; None where the contract has no tax at all."""
+    taxed_on: date | None = None
+    """The day whose tax holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,8 @@ class Document:
     credits: str = ""
     dispute: str = ""
     rebills: str = ""
+    taxed_on: date | None = None
+    """The tax point of what follows the invoice's date."""
 
 
 class Recognised(NamedTuple):

@@ -95,11 +95,13 @@ def draw_up_and_store(
     through: date,
     rebills: str = "",
 ) -> Document:
-    """One document, kept as a draft."""
+    """One document, kept as a draft. What is billed again keeps the tax point that it had."""
     if name in books.documents:
         raise RuleViolation(f"document {name} exists already; give this run's invoice another name")
     version = books.contracts[key.contract].terms.at(on)
-    heading = Heading(name, books.entity(key.entity), key.customer, version, on, through, rebills)
+    taxed_on = books.documents[rebills].taxed_on if rebills else None
+    entity = books.entity(key.entity)
+    heading = Heading(name, entity, key.customer, version, on, through, rebills, taxed_on)
     document, transactions = draw_up(heading, drafts)
     store(books, document, transactions)
     return document

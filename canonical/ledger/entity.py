@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from canonical.base import Noun
 from canonical.errors import RuleViolation
@@ -20,12 +21,24 @@ class TaxTerms(Noun):
 
     code: str
     category: TaxCategory = TaxCategory.STANDARD
-    rate: Decimal = Field(ge=0, lt=1)
-    """As a fraction: 0.19 for 19 %."""
+    rate: Decimal = Field(default=Decimal(0), ge=0, lt=1)
+    """As a fraction: 0.19 for 19 %. Only the standard category has one."""
     effective_from: date = date.min
     jurisdiction: str = ""
     reason: str = ""
     """Why there is no tax (exempt, reverse charge), as the document must say it."""
+
+    @model_validator(mode="after")
+    def _only_standard_has_a_rate(self) -> Self:
+        is_standard = self.category is TaxCategory.STANDARD
+        if is_standard and "rate" not in self.model_fields_set:
+            raise ValueError(f"tax {self.code} needs its `rate`, as a fraction: 0.19 for 19 %")
+        if not is_standard and self.rate:
+            raise ValueError(
+                f"tax {self.code} is of category {self.category.value}, which has no tax: leave "
+                "its `rate` out"
+            )
+        return self
 
 
 class EntityTerms(Noun):

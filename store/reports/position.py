@@ -60,7 +60,8 @@ _BILLED: Final = text(
     FROM billing_transaction t
     JOIN invoice_transaction k ON k.transaction_id = t.id
     JOIN invoice i ON i.id = k.invoice_id
-    WHERE t.contract_id = ANY(CAST(:contracts AS uuid[])) AND t.kind <> 'disbursement'
+    WHERE t.contract_id = ANY(CAST(:contracts AS uuid[]))
+      AND (t.kind <> 'disbursement' OR t.concession)
       AND EXISTS (SELECT 1 FROM journal_entry j
                   WHERE j.contract_id = i.contract_id AND j.document = i.key AND {IN_SCOPE})
     GROUP BY 1, 2, 3
