@@ -10,6 +10,7 @@ from canonical.engine.books import Books, ContractBook, Taken
 from canonical.engine.posting import open_day, revenue
 from canonical.engine.recognition import WAITING, open_nets, recognise, survey
 from canonical.engine.rows import Charge
+from canonical.engine.running import keep_hours_before
 from canonical.engine.story import Write, WriteKind
 from canonical.errors import RuleViolation
 from canonical.ledger.accounts import Account
@@ -53,6 +54,7 @@ def write(books: Books, kind: WriteKind, event: Write, on: date) -> None:
     if day is None:
         book.flagged[event.entry] = WAITING
         return
+    keep_hours_before(book, charges[0].price.work)
     _post(books, book, kind, event, adjustments, day, on)
 
 

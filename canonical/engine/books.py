@@ -65,6 +65,9 @@ class Progress:
     overage: Decimal = ZERO
     recall_pending: bool = False
     """Recalled after it was billed: it stays, until it is credited."""
+    hours_before: Decimal | None = None
+    """Where premiums apply: what its person had worked before it on its day when it was first
+    billed or written down. So what is billed as overtime stays overtime."""
 
 
 @dataclass(slots=True)

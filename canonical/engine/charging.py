@@ -12,7 +12,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import NamedTuple
 
-from canonical.contract import ContractLine, ContractVersion
+from canonical.contract import ContractLine, ContractVersion, TimeAndMaterialsLine
 from canonical.engine.books import ContractBook, Progress, Taken
 from canonical.engine.contracts import Terms, is_outside_caps
 from canonical.engine.rows import Charge, Held
@@ -106,8 +106,7 @@ def _consumption_order(each: tuple[ContractBook, Pricing]) -> tuple[date, dateti
 
 
 def _works(book: ContractBook, take: Callable[[Work], bool], found: Look) -> list[Pricing]:
-    """The prices of works, by version and line; hours billed before count first towards a day's
-    overtime."""
+    """The prices of works, by version and line."""
     groups: dict[tuple[int, str], tuple[ContractVersion, ContractLine, list[Work]]] = {}
     for work in book.works.values():
         if not take(work):
@@ -123,11 +122,12 @@ def _works(book: ContractBook, take: Callable[[Work], bool], found: Look) -> lis
                 group = groups[key] = (version, line, [])
             group[2].append(work)
     pricings: list[Pricing] = []
+    before = _hours_before(book, groups.values())
     for version, line, works in groups.values():
         frame = _frame(found, book, version)
         offered = _offered(book, line, works, found)
-        if version.multipliers is not None:
-            offered = _in_order(book, offered)
+        if before:
+            offered = [work._replace(hours_before=before.get(work.id)) for work in offered]
         prices = work_rules()[line.method].prices(line, version, offered)
         pricings += [Pricing(price, line, frame) for price in prices]
     return pricings
@@ -158,13 +158,31 @@ def _exchange(found: Look, version: ContractVersion) -> Decimal | None:
     return found.exchange(version.currency, version.invoice_currency)
 
 
-def _in_order(book: ContractBook, works: list[Work]) -> list[Work]:
-    def order(work: Work) -> tuple[date, bool, datetime, str]:
-        progress = book.progress.get(work.id)
-        is_sunk = progress is not None and bool(progress.taken)
-        return work.work_date, not is_sunk, work.approved_at, work.id
+def _hours_before(
+    book: ContractBook, groups: Iterable[tuple[ContractVersion, ContractLine, list[Work]]]
+) -> dict[str, Decimal]:
+    """What the person of an entry worked before it on its day, on any line at hourly rates. Billed
+    entries keep what was before them and count first; empty without multipliers."""
+    days: dict[tuple[str, date], list[Work]] = {}
+    for version, line, works in groups:
+        if version.multipliers is not None and isinstance(line, TimeAndMaterialsLine):
+            for work in works:
+                days.setdefault((work.person, work.work_date), []).append(work)
+    before: dict[str, Decimal] = {}
+    for mine in days.values():
+        kept = {work.id: hours for work in mine if (hours := _kept(book, work)) is not None}
+        before |= kept
+        worked = sum((work.quantity for work in mine if work.id in kept), ZERO)
+        for work in sorted(mine, key=lambda work: (work.approved_at, work.id)):
+            if work.id not in kept:
+                before[work.id] = worked
+                worked += work.quantity
+    return before
 
-    return sorted(works, key=order)
+
+def _kept(book: ContractBook, work: Work) -> Decimal | None:
+    progress = book.progress.get(work.id)
+    return None if progress is None else progress.hours_before
 
 
 def _offered(book: ContractBook, line: ContractLine, works: list[Work], found: Look) -> list[Work]:

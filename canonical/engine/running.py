@@ -56,12 +56,22 @@ def run_billing(books: Books, cutoff: Cutoff, moment: Moment) -> list[Document]:
         lambda currency, into: books.cross(currency, into, on),
     )
     documents = _draw_up(books, cutoff, found, on, through)
+    for book, charge in found.charges:
+        keep_hours_before(book, charge.price.work)
     for book in chosen:
         book.runs += 1
         book.held = [held for each, held in found.held if each is book]
     if cutoff.draft:
         return documents
     return [each for each in documents if _issue_if_taxed_alike(books, cutoff, each)]
+
+
+def keep_hours_before(book: ContractBook, work: Work) -> None:
+    """From now on nothing that comes later changes which of its hours are overtime."""
+    if work.hours_before is not None:
+        progress = book.progress_of(work.id)
+        if progress.hours_before is None:
+            progress.hours_before = work.hours_before
 
 
 def _takes(books: Books, through: date, approved_by: datetime) -> Callable[[Work], bool]:
@@ -211,5 +221,9 @@ def discard_draft(books: Books, name: str) -> None:
     if document.posted:
         raise RuleViolation(f"invoice {name} is posted; credit it instead of discarding it")
     for row_id in books.of_document.pop(name):
-        register(books, books.transactions.pop(row_id), -1)
+        row = books.transactions.pop(row_id)
+        register(books, row, -1)
+        progress = books.contracts[row.contract].progress_of(row.source)
+        if not any(taken.quantity for taken in progress.taken.values()):
+            progress.hours_before = None
     del books.documents[name]

@@ -56,6 +56,9 @@ class Work(NamedTuple):
     in_caps: bool = True
     description: str = ""
     expense: ExpenseCost | None = None
+    hours_before: Decimal | None = None
+    """What its person worked before it on its day, as a look found it; it counts towards
+    overtime."""
 
     def order(self) -> tuple[date, datetime, str]:
         """The order of consumption (convention 8)."""

@@ -45,7 +45,9 @@ def _with_multipliers(book: RateBook, policy: Multipliers, works: Sequence[Work]
     found: list[Price] = []
     for work in works:
         day = (work.person, work.work_date)
-        before = worked.get(day, Decimal(0))
+        before = work.hours_before
+        if before is None:
+            before = worked.get(day, Decimal(0))
         worked[day] = before + work.quantity
         resolved = book.resolve(work.person, work.role, work.work_date, work.id)
         for number, part in enumerate(

@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from canonical.engine.books import Books
+from canonical.contract import ContractVersion
+from canonical.engine.books import Books, ContractBook
+from canonical.engine.charging import priced
 from canonical.engine.parts import parts_of
 from canonical.engine.rows import Document, Realisation, Transaction
 from canonical.ledger.accounts import Account
 from canonical.money import minor_unit, round_half_up
 from canonical.rules import work_rules
+from canonical.rules.pricing import Work
 from canonical.rules.value_adjustments import percent_of
 from canonical.scenario.model import OpeningBalance
+from canonical.terms.lines import RetainerLine
 
 ZERO = Decimal(0)
 Value = str | Decimal | date | bool | int | tuple[str, ...] | None
@@ -248,7 +252,7 @@ def realisations(books: Books) -> list[Realisation]:
     """Billed value against the standard value of the same work, by contract."""
     found = []
     for book in books.contracts.values():
-        standard = sum((_standard(books, book.terms.id, key) for key in book.works), ZERO)
+        standard = _standard_value(book)
         rows = [
             row
             for row in books.transactions.values()
@@ -274,17 +278,28 @@ def realisations(books: Books) -> list[Realisation]:
     return found
 
 
-def _standard(books: Books, contract: str, entry: str) -> Decimal:
-    """An entry at its own rates, before anything is taken away or added."""
-    book = books.contracts[contract]
-    work = book.works[entry]
+def _standard_value(book: ContractBook) -> Decimal:
+    """Entries at their own rates, before anything is taken away or added; all hours of a retainer
+    at the rate of its overage."""
+    step = minor_unit(book.terms.versions[0].currency)
+    prices = priced(book, lambda entry: _retainer_of(book, book.works[entry]) is None)
+    for work in book.works.values():
+        if (found := _retainer_of(book, work)) is not None:
+            prices += work_rules()[found[0].method].prices(found[0], found[1], [work])
+    return sum(
+        (
+            round_half_up(price.quantity * price.rate, step)
+            for price in prices
+            if price.work.billable
+        ),
+        ZERO,
+    )
+
+
+def _retainer_of(book: ContractBook, work: Work) -> tuple[RetainerLine, ContractVersion] | None:
     version = book.terms.on(work.work_date)
     line = book.terms.line_for(version, work)
-    if line is None or line.method not in work_rules() or not work.billable:
-        return ZERO
-    step = minor_unit(version.currency)
-    prices = work_rules()[line.method].prices(line, version, [work])
-    return sum((round_half_up(each.quantity * each.rate, step) for each in prices), ZERO)
+    return (line, version) if isinstance(line, RetainerLine) else None
 
 
 _POSITION = (Account.CONTRACT_ASSET, Account.RETENTION, Account.CONTRACT_LIABILITY)
