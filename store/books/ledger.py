@@ -123,10 +123,11 @@ class Ledger:
     async def as_of(
         self, connection: AsyncConnection, contract: ContractId, day: date
     ) -> tuple[Group, Told]:
-        """The books as they stood at the end of a day: chapters told later are left out."""
+        """The books as they stood at the end of a day: chapters told later are left out, and so is
+        what a contract was told after such a one, since that may build on it."""
         group = await read_group(connection, contract)
         telling, told = self._begin(group), await self._chapters(connection, group, after=0)
-        chapters = [each for each in told if each.on.date() <= day]
+        chapters = _told_by(told, day)
         for chapter in chapters:
             await _retell(telling, chapter)
         last = chapters[-1].number if chapters else 0
@@ -243,6 +244,17 @@ def _places(books: Books, before: int, chapter: int, usual: str) -> list[Place]:
         counts[contract] += 1
         places.append(Place(chapter, contract, counts[contract]))
     return places
+
+
+def _told_by(chapters: Sequence[Chapter], day: date) -> list[Chapter]:
+    latest: dict[str, date] = {}
+    kept = []
+    for chapter in chapters:
+        on = max(chapter.on.date(), latest.get(chapter.contract, date.min))
+        latest[chapter.contract] = on
+        if on <= day:
+            kept.append(chapter)
+    return kept
 
 
 async def _is_told(connection: AsyncConnection, key: str) -> bool:

@@ -47,7 +47,10 @@ _LEDGER: Final = text(
     FROM journal_line l JOIN journal_entry j ON j.id = l.journal_id
     JOIN book_chapter h ON h.id = j.chapter_id
     CROSS JOIN LATERAL (
-        SELECT j.posted_on <= :as_of AS is_posted, CAST(h.told_on AS date) <= :told_by AS is_told,
+        SELECT j.posted_on <= :as_of AS is_posted, NOT EXISTS (
+                   SELECT 1 FROM book_chapter p
+                   WHERE p.contract_id = h.contract_id AND p.id <= h.id
+                     AND CAST(p.told_on AS date) > :told_by) AS is_told,
                starts_with(j.event, :accrued) OR starts_with(j.event, :reversed) AS is_accrual
     ) x
     WHERE l.contract = ANY(CAST(:contracts AS text[])) AND l.account IN (:asset, :liability)
