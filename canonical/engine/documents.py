@@ -13,7 +13,6 @@ from canonical.engine.rows import Document, DocumentLine, DocumentType, Transact
 from canonical.invoice import LINES_MAX, TaxCategory
 from canonical.ledger.entity import EntityTerms
 from canonical.money import allocate, minor_unit
-from canonical.rules.labour_discount import discounts
 from canonical.rules.tax import PricedLine, TaxKey, tax_document
 from canonical.terms.policies import TaxPoint
 
@@ -47,12 +46,11 @@ class Draft(NamedTuple):
 
 
 def draw_up(heading: Heading, drafts: Sequence[Draft]) -> tuple[Document, list[Transaction]]:
-    """The document and its transactions, with discounts and nets."""
+    """The document and its transactions, with their nets."""
     currency = drafts[0].transaction.currency
     step = minor_unit(currency)
-    discounted = _discounted(heading, drafts, step)
-    taxes = _tax_points(heading, discounted)
-    groups = _grouped(heading.version, discounted, taxes)
+    taxes = _tax_points(heading, drafts)
+    groups = _grouped(heading.version, drafts, taxes)
     keys = [taxes.of(group[0].transaction) for group in groups]
     prices = [sum((each.transaction.net for each in group), ZERO) for group in groups]
     taxed = tax_document(
@@ -95,25 +93,6 @@ def draw_up(heading: Heading, drafts: Sequence[Draft]) -> tuple[Document, list[T
         taxed_on=heading.taxed_on or heading.on,
     )
     return document, transactions
-
-
-def _discounted(heading: Heading, drafts: Sequence[Draft], step: Decimal) -> list[Draft]:
-    """The labour discount, once on the labour total of the document (F11)."""
-    percent = heading.version.labour_discount_percent
-    if not percent:
-        return list(drafts)
-    labour = [
-        each.transaction.amount if each.transaction.kind is TransactionKind.TIME else ZERO
-        for each in drafts
-    ]
-    return [
-        draft._replace(
-            transaction=draft.transaction._replace(
-                discount=discount, net=draft.transaction.net - discount
-            )
-        )
-        for draft, discount in zip(drafts, discounts(labour, percent, step), strict=True)
-    ]
 
 
 _LABEL: dict[InvoiceGrouping, Callable[[Draft], str]] = {

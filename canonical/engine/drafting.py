@@ -12,10 +12,11 @@ from canonical.engine.books import ContractBook
 from canonical.engine.documents import AGENT, UNTAXED, Draft
 from canonical.engine.rows import Charge, Transaction, TransactionKind
 from canonical.ledger.accounts import Account
-from canonical.money import minor_unit
+from canonical.money import allocate, minor_unit, round_half_up
 from canonical.periods import period_of
 from canonical.rules.caps import consumption
-from canonical.rules.milestones import retention
+from canonical.rules.labour_discount import discounts
+from canonical.rules.milestones import retention_percent
 from canonical.rules.pricing import Work
 from canonical.terms.lines import MilestonesLine, RetentionTax
 from canonical.terms.policies import ChargeKind, RevenueTiming
@@ -48,14 +49,23 @@ class Column(NamedTuple):
     credit_to: Account | None
 
 
-Group = list[tuple[Column, Charge]]
+class Item(NamedTuple):
+    """A charge with its part of what is computed once on a whole."""
+
+    column: Column
+    charge: Charge
+    discount: Decimal = ZERO
+    retained: Decimal = ZERO
+
+
+Group = list[Item]
 
 
 def by_document(charges: Iterable[tuple[ContractBook, Charge]]) -> dict[DocumentKey, Group]:
     """Charges by the document they go on, fees before work."""
     columns: dict[tuple[object, ...], Column] = {}
-    fees: list[tuple[Column, Charge]] = []
-    rest: list[tuple[Column, Charge]] = []
+    fees: list[Item] = []
+    rest: list[Item] = []
     for book, charge in charges:
         work = charge.price.work
         is_agent = work.expense is not None and work.expense.disbursement
@@ -63,11 +73,55 @@ def by_document(charges: Iterable[tuple[ContractBook, Charge]]) -> dict[Document
         column = columns.get(same)
         if column is None:
             column = columns[same] = _column(book, charge)
-        (fees if work.kind is ChargeKind.FEE else rest).append((column, charge))
+        (fees if work.kind is ChargeKind.FEE else rest).append(Item(column, charge))
+    items = [*fees, *rest]
+    if any(column.version.labour_discount_percent for column in columns.values()):
+        _discount(items)
+    if any(isinstance(column.line, MilestonesLine) for column in columns.values()):
+        _retain(items)
     found: dict[DocumentKey, Group] = {}
-    for each in (*fees, *rest):
-        found.setdefault(each[0].key, []).append(each)
+    for each in items:
+        found.setdefault(each.column.key, []).append(each)
     return found
+
+
+def _discount(items: list[Item]) -> None:
+    """A labour discount is computed once on the labour total of a contract, whoever pays; its
+    percentage is the one in force on the work date."""
+    wholes: dict[tuple[str, str, Decimal], list[int]] = {}
+    for place, (column, *_rest) in enumerate(items):
+        if column.kind is TransactionKind.TIME:
+            key = (column.key.contract, column.key.currency, column.version.labour_discount_percent)
+            wholes.setdefault(key, []).append(place)
+    for (_contract, currency, percent), places in wholes.items():
+        amounts = [items[place].charge.amount for place in places]
+        parts = discounts(amounts, percent, minor_unit(currency))
+        for place, part in zip(places, parts, strict=True):
+            items[place] = items[place]._replace(discount=part)
+
+
+def _retain(items: list[Item]) -> None:
+    """A retention is rounded once per milestone, whoever pays, and shared out like the
+    milestone."""
+    wholes: dict[tuple[str, str], list[int]] = {}
+    for place, (column, charge, *_rest) in enumerate(items):
+        if isinstance(column.line, MilestonesLine):
+            wholes.setdefault((column.key.contract, charge.price.work.id), []).append(place)
+    for places in wholes.values():
+        first, step = items[places[0]], minor_unit(items[places[0]].column.key.currency)
+        amounts = [items[place].charge.amount for place in places]
+        whole = sum(amounts, ZERO)
+        kept = round_half_up(whole * _retained_percent(first) / 100, step)
+        if kept:
+            for place, part in zip(places, allocate(kept, amounts, step), strict=True):
+                items[place] = items[place]._replace(retained=part)
+
+
+def _retained_percent(item: Item) -> Decimal:
+    line = item.column.line
+    if not isinstance(line, MilestonesLine):
+        raise AssertionError(f"line {line.line_id} has no milestones")
+    return retention_percent(line, item.charge.price.work.id.removeprefix(f"{line.line_id}/"))
 
 
 def _column(book: ContractBook, charge: Charge) -> Column:
@@ -97,19 +151,18 @@ def document_key(
 def drafts_of(group: Group, document: str) -> list[Draft]:
     """The transactions of one document."""
     found: list[Draft] = []
-    for column, charge in group:
-        found.append(_draft(column, charge, document, len(found) + 1))
-        if isinstance(column.line, MilestonesLine):
-            below = _retention(found[-1].transaction, column.line, len(found) + 1)
-            if below is not None:
-                found.append(below)
+    for item in group:
+        found.append(_draft(item, document, len(found) + 1))
+        if item.retained:
+            found.append(_retention(found[-1].transaction, item, len(found) + 1))
     return found
 
 
 _service_period = lru_cache(maxsize=4_096)(period_of)
 
 
-def _draft(column: Column, charge: Charge, document: str, number: int) -> Draft:
+def _draft(item: Item, document: str, number: int) -> Draft:
+    column, charge = item.column, item.charge
     price, version, key = charge.price, column.version, column.key
     work = price.work
     unrounded = charge.quantity * price.rate
@@ -134,8 +187,8 @@ def _draft(column: Column, charge: Charge, document: str, number: int) -> Draft:
         beaten=price.beaten,
         currency=key.currency,
         amount=charge.amount,
-        discount=ZERO,
-        net=charge.amount,
+        discount=item.discount,
+        net=charge.amount - item.discount,
         measure=charge.measure,
         rate_currency=version.currency,
         fx=version.invoice_rate,
@@ -191,13 +244,9 @@ def tax_code(
     return usual
 
 
-def _retention(milestone: Transaction, line: MilestonesLine, number: int) -> Draft | None:
-    """The negative line below a milestone, rounded per milestone (and payer)."""
-    key = milestone.source.removeprefix(f"{line.line_id}/")
-    percent, kept = retention(line, key, milestone.amount, minor_unit(milestone.currency))
-    if not kept:
-        return None
-    late = line.retention_tax is RetentionTax.WITH_MILESTONE and milestone.tax_code
+def _retention(milestone: Transaction, item: Item, number: int) -> Draft:
+    """The negative line below a milestone."""
+    line, kept, percent = item.column.line, item.retained, _retained_percent(item)
     row = milestone._replace(
         id=f"{milestone.document}#{number}",
         kind=TransactionKind.RETENTION,
@@ -209,7 +258,7 @@ def _retention(milestone: Transaction, line: MilestonesLine, number: int) -> Dra
         net=-kept,
         measure=-kept,
         unrounded=-milestone.amount * percent / 100,
-        tax_code=UNTAXED if late else milestone.tax_code,
+        tax_code=tax_code(line, item.column.version, milestone.customer, TransactionKind.RETENTION),
         credit_to=Account.RETENTION,
         limits=(),
     )

@@ -150,8 +150,8 @@ def open_nets(books: Books, book: ContractBook, on: date) -> dict[str, Decimal]:
     """What each entry would bill now, net: after caps, discounts, and tax held in the price."""
     found = survey(books, book, on)
     nets: dict[str, Decimal] = {}
-    version = book.terms.at(on)
-    if not version.labour_discount_percent and not version.tax_inclusive:
+    versions = book.terms.versions
+    if not any(each.labour_discount_percent or each.tax_inclusive for each in versions):
         for _book, charge in found.charges:
             key = charge.price.work.id
             nets[key] = nets.get(key, ZERO) + charge.amount

@@ -5,12 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from canonical.errors import RuleViolation
-from canonical.money import round_half_up
 from canonical.rules.pricing import Evidence, Fee, LineFacts
 from canonical.terms.lines import Milestone, MilestonesLine
 
 METHOD = "milestones"
-HUNDRED = Decimal(100)
 
 
 def fees(line: MilestonesLine, facts: LineFacts) -> list[Fee]:
@@ -32,14 +30,10 @@ def _fee(milestone: Milestone, evidence: Evidence) -> Fee:
     )
 
 
-def retention(
-    line: MilestonesLine, milestone_id: str, billed: Decimal, step: Decimal
-) -> tuple[Decimal, Decimal]:
-    """The percentage that the customer keeps of a milestone, and the amount, rounded per
-    milestone."""
+def retention_percent(line: MilestonesLine, milestone_id: str) -> Decimal:
+    """The percentage that the customer keeps of a milestone: its own, or the line's."""
     own = {each.milestone_id: each.retention_percent for each in line.milestones}[milestone_id]
-    percent = line.retention_percent if own is None else own
-    return percent, round_half_up(billed * percent / HUNDRED, step)
+    return line.retention_percent if own is None else own
 
 
 def check_evidence(line: MilestonesLine, evidence: Evidence) -> None:
