@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -18,28 +17,22 @@ from canonical.engine.crediting import (
     whole,
     with_retentions,
 )
-from canonical.engine.documents import Draft
-from canonical.engine.drafting import DocumentKey
-from canonical.engine.issuing import issue
 from canonical.engine.receivables import write_off
 from canonical.engine.recognition import recognise
 from canonical.engine.retainers import close_retainers, settle_retainers
-from canonical.engine.rows import Document, Transaction, TransactionKind
-from canonical.engine.running import draw_up_and_store
 from canonical.engine.story import (
     ContractClose,
     Credit,
     CreditedEntry,
     CreditKind,
     Lock,
-    RetentionRelease,
     RevenueClose,
     WriteOff,
 )
 from canonical.errors import RuleViolation
 from canonical.ledger.accounts import Account
 from canonical.money import minor_unit, round_half_up
-from canonical.periods import last_day, period_of
+from canonical.periods import last_day
 
 ZERO = Decimal(0)
 
@@ -145,82 +138,6 @@ def _lower_recalled(books: Books, invoice: str, slices: list[Slice]) -> None:
         if progress.recall_pending and is_gone:
             book.drop(source)
             progress.recall_pending = False
-
-
-def release_retention(books: Books, event: RetentionRelease, on: date) -> None:
-    """An invoice of its own on the day the condition is met; it clears 1250, is no revenue."""
-    book = books.contract(event.contract)
-    kept = retained(books, book.terms.id)
-    chosen = {
-        key: row
-        for key, row in kept.items()
-        if not event.milestones or row.source.partition("/")[2] in event.milestones
-    }
-    if not chosen:
-        raise RuleViolation(f"contract {book.terms.id} retains nothing of {event.milestones}")
-    groups: dict[DocumentKey, list[Transaction]] = {}
-    for row in chosen.values():
-        key = DocumentKey(row.contract, row.entity, row.customer, row.currency)
-        groups.setdefault(key, []).append(row)
-    for number, (key, rows) in enumerate(groups.items(), start=1):
-        usual = f"{book.terms.id}-{period_of(on)}-retention-{number}"
-        name = event.invoice if event.invoice and number == 1 else usual
-        drafts = [_release(row, name, place, on, event) for place, row in enumerate(rows, start=1)]
-        document = draw_up_and_store(books, key, drafts, name, on, on)
-        cleared = _clearing(books, document, [-row.net for row in rows])
-        if not event.draft:
-            issue(books, cleared)
-
-
-def retained(books: Books, contract: str) -> dict[tuple[str, str], Transaction]:
-    """What customers keep, by milestone and customer; the row's net is what is left of it."""
-    found: dict[tuple[str, str], Transaction] = {}
-    for row in books.transactions.values():
-        if row.contract != contract or row.credit_to is not Account.RETENTION:
-            continue
-        key = (row.source, row.customer)
-        sofar = found.get(key, row._replace(net=ZERO, amount=ZERO))
-        found[key] = sofar._replace(net=sofar.net + row.net, amount=sofar.amount + row.amount)
-    return {key: row for key, row in found.items() if row.net < 0}
-
-
-def _release(row: Transaction, name: str, number: int, on: date, event: RetentionRelease) -> Draft:
-    kept = -row.amount
-    released = row._replace(
-        id=f"{name}#{number}",
-        document=name,
-        kind=TransactionKind.RETENTION_RELEASE,
-        work_date=on,
-        description=f"release of {row.description}: {event.condition}",
-        quantity=Decimal(1),
-        rate=kept,
-        amount=kept,
-        net=kept,
-        measure=kept,
-        unrounded=kept,
-        credits="",
-        service_period=row.service_period,
-    )
-    return Draft(released, ("", "", ""))
-
-
-def _clearing(books: Books, document: Document, nets: list[Decimal]) -> Document:
-    """Where prices hold the tax: the nets that 1250 carries; tax = gross - net (convention 4)."""
-    if [line.net for line in document.lines] == nets or not document.tax_inclusive:
-        return document
-    lines = tuple(replace(line, net=net) for line, net in zip(document.lines, nets, strict=True))
-    for line in lines:
-        for row_id in line.transactions:
-            books.transactions[row_id] = books.transactions[row_id]._replace(net=line.net)
-    net = sum(nets, ZERO)
-    tax = document.gross - net
-    rows = tuple(
-        row._replace(base=net, amount=tax) if number == 0 else row
-        for number, row in enumerate(document.taxes)
-    )
-    cleared = replace(document, lines=lines, net=net, tax=tax, taxes=rows)
-    books.documents[document.id] = cleared
-    return cleared
 
 
 def take_write_off(books: Books, event: WriteOff, on: date) -> None:

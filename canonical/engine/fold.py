@@ -24,12 +24,12 @@ from canonical.engine.decisions import (
     close_contract,
     close_revenue,
     lock,
-    release_retention,
     take_credit,
     take_write_off,
 )
 from canonical.engine.payments import apply_unapplied, open_dispute, refund, reject_dispute
 from canonical.engine.recognition import recognise
+from canonical.engine.releasing import release_retention
 from canonical.engine.revaluation import revalue, reverse_due
 from canonical.engine.running import discard_draft, end_of, issue_draft, run_billing
 from canonical.engine.story import DELIVERIES, Amendment, Event, WriteKind

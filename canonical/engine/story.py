@@ -294,9 +294,21 @@ class RetentionRelease(Noun):
     milestones: tuple[str, ...] = ()
     """Empty: all that is retained."""
     condition: Name
+    percent: Annotated[Decimal, Field(gt=0, le=100)] | None = None
+    """A release in parts: of what was retained of each milestone, rounded per milestone."""
+    amount: Annotated[Decimal, Field(gt=0)] | None = None
+    """A release in parts: of the whole, shared out by what is left of each milestone."""
     invoice: str = ""
+    invoices: dict[str, str] = {}
+    """Names by customer, when several keep something."""
     draft: bool = False
     """Leave the invoice as a draft; `post` posts it."""
+
+    @model_validator(mode="after")
+    def _one_part(self) -> Self:
+        if self.percent is not None and self.amount is not None:
+            raise ValueError("a release in parts is either a `percent` or an `amount`")
+        return self
 
 
 class Dispute(Noun):
