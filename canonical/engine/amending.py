@@ -12,6 +12,7 @@ from canonical.contract import ContractVersion
 from canonical.engine.books import Books, ContractBook
 from canonical.engine.charging import look, priced
 from canonical.engine.contracts import check_version
+from canonical.engine.counting import count_billed
 from canonical.engine.crediting import CreditTerms, Left, Slice, credit, left_of, whole
 from canonical.engine.drafting import by_document, drafts_of
 from canonical.engine.issuing import issue
@@ -227,6 +228,7 @@ def _rebill(
 ) -> None:
     """Bill again exactly what was credited, at today's terms."""
     original = books.documents[invoice]
+    count_billed(books, on)
     found = look(
         [book],
         lambda work: is_ours(books, work) and work.work_date <= original.through,

@@ -140,6 +140,8 @@ class ContractBook:
     looked_on: date = date.min
     """The last day on which approved work was looked at."""
     runs: int = 0
+    counted_under: int = 0
+    """The version whose limits all transactions were counted against."""
 
     def drop(self, entry: str) -> None:
         """An entry is approved no more."""
@@ -204,6 +206,8 @@ class Books:
     """Transactions of an invoice and of its credits, by the invoice's id."""
     consumed: dict[str, Decimal] = field(default_factory=dict)
     """Of each limit: proven from the transactions by `invariants`."""
+    counted: dict[str, tuple[tuple[str, Decimal], ...]] = field(default_factory=dict)
+    """What transactions take of limits that came after they were billed, by transaction."""
     journals: list[Journal] = field(default_factory=list)
     positions: dict[tuple[str, str, str], Position] = field(default_factory=dict)
     retentions: dict[tuple[str, str, str], ItemQueue] = field(default_factory=dict)

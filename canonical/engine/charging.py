@@ -7,62 +7,22 @@ is stored here: the same look serves a run, an accrual, a preview and the state 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import NamedTuple
 
 from canonical.contract import ContractLine, ContractVersion, TimeAndMaterialsLine
-from canonical.engine.books import ContractBook, Progress, Taken
-from canonical.engine.contracts import Terms, is_outside_caps
-from canonical.engine.rows import Charge, Held
-from canonical.money import minor_unit, round_half_up
+from canonical.engine.books import ContractBook
+from canonical.engine.cutting import charge
+from canonical.engine.looks import Frame, Look, Pricing
+from canonical.engine.rows import Held
+from canonical.money import minor_unit
 from canonical.rules import fee_rules, work_rules
-from canonical.rules.caps import Cut, Limit, consumption, covered_by_purchase_order, cut
 from canonical.rules.pricing import Fee, LineFacts, Price, Work
-from canonical.rules.shares import Share, rest_shares, shares
 from canonical.terms.lines import FixedFeeLine, RetainerLine
-from canonical.terms.policies import CapScope, ChargeKind, Payer
+from canonical.terms.policies import ChargeKind
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
-
-
-class Frame(NamedTuple):
-    """What all prices of one version have in common, found once per look."""
-
-    version: ContractVersion
-    payers: tuple[Payer, ...]
-    weights: tuple[Decimal, ...]
-    step: Decimal
-    """The minor unit of the invoice's currency."""
-    contract_step: Decimal
-    fx: Decimal | None
-    """Invoice currency per unit of contract currency; None: they are the same."""
-    is_capped: bool
-    """Whether any version in force at the run has caps."""
-
-
-class Pricing(NamedTuple):
-    """A price with the line and the frame of the version that set it."""
-
-    price: Price
-    line: ContractLine
-    frame: Frame
-
-
-@dataclass(slots=True)
-class Look:
-    """One look at some contracts on one day."""
-
-    run_on: date
-    consumed: dict[str, Decimal]
-    """Of each limit; grows while charges are made."""
-    exchange: Callable[[str, str], Decimal]
-    """The day's rate from one currency into another."""
-    charges: list[tuple[ContractBook, Charge]] = field(default_factory=list)
-    held: list[tuple[ContractBook, Held]] = field(default_factory=list)
-    frames: dict[tuple[str, int], Frame] = field(default_factory=dict)
 
 
 def look(
@@ -86,7 +46,7 @@ def look(
         ]
         pricings.sort(key=_consumption_order)
         for book, pricing in pricings:
-            _charge(found, book, pricing)
+            charge(found, book, pricing)
     return found
 
 
@@ -237,163 +197,3 @@ def _fee_price(book: ContractBook, line: ContractLine, fee: Fee) -> Price:
         line=line.line_id,
     )
     return Price(work, 1, ONE, fee.amount, line.method, (), fee.description)
-
-
-def _charge(found: Look, book: ContractBook, pricing: Pricing) -> None:
-    price, frame = pricing.price, pricing.frame
-    left = _left(book, pricing)
-    whole = _sum(left)
-    if not whole.quantity:
-        return
-    reason = book.flagged.get(price.work.id, "")
-    if frame.version.purchase_order_required:
-        reason = reason or _missing_order(frame.version, price.work)
-    if reason:
-        found.held.append((book, Held(price, whole.quantity, whole.amount, reason)))
-        return
-    limits = _limits(found.run_on, book.terms, pricing)
-    if not limits:
-        _keep(found, book, pricing, left, limits)
-    else:
-        _charge_within(found, book, pricing, left, whole, limits)
-
-
-def _left(book: ContractBook, pricing: Pricing) -> list[Taken]:
-    """Each payer's share of the portion, less what of it is taken."""
-    price, frame = pricing.price, pricing.frame
-    exact = price.quantity * price.rate
-    measure = round_half_up(exact, frame.contract_step)
-    amount = measure
-    if frame.fx is not None:
-        amount = round_half_up(exact * frame.fx, frame.step)
-    progress = book.progress.get(price.work.id)
-    if len(frame.payers) == 1:
-        whole = Taken(price.quantity, amount, measure)
-        if progress is None:
-            return [whole]
-        return [_less(whole, progress, price.portion, frame.payers[0].customer)]
-    parts = shares(price.quantity, amount, frame.weights, frame.step)
-    measures = parts
-    if frame.fx is not None:
-        measures = shares(price.quantity, measure, frame.weights, frame.contract_step)
-    return [
-        _less(
-            Taken(part.quantity, part.amount, counted.amount),
-            progress,
-            price.portion,
-            payer.customer,
-        )
-        for part, counted, payer in zip(parts, measures, frame.payers, strict=True)
-    ]
-
-
-def _less(whole: Taken, progress: Progress | None, portion: int, customer: str) -> Taken:
-    taken = None if progress is None else progress.taken.get((portion, customer))
-    if taken is None:
-        return whole
-    return Taken(
-        max(whole.quantity - taken.quantity, ZERO),
-        max(whole.amount - taken.amount, ZERO),
-        max(whole.measure - taken.measure, ZERO),
-    )
-
-
-def _missing_order(version: ContractVersion, work: Work) -> str:
-    """Fees need an order only where one of the contract's is for fees."""
-    orders = [cap for cap in version.caps if cap.scope is CapScope.PURCHASE_ORDER]
-    has_any = any(work.kind in cap.kinds for cap in orders)
-    if covered_by_purchase_order(version, work) or (work.kind is ChargeKind.FEE and not has_any):
-        return ""
-    return "no purchase order covers its date" if has_any else "no purchase order"
-
-
-def _limits(run_on: date, terms: Terms, pricing: Pricing) -> tuple[Limit, ...]:
-    work = pricing.price.work
-    if not pricing.frame.is_capped or is_outside_caps(pricing.line, work):
-        return ()
-    if work.expense is not None and work.expense.disbursement:
-        return ()
-    return terms.limits(pricing.line.line_id, work.kind, work.work_date, run_on)
-
-
-def _charge_within(
-    found: Look,
-    book: ContractBook,
-    pricing: Pricing,
-    left: list[Taken],
-    whole: Taken,
-    limits: tuple[Limit, ...],
-) -> None:
-    price, step = pricing.price, pricing.frame.contract_step
-    unit_price = price.rate
-    if whole.measure != round_half_up(whole.quantity * price.rate, step):
-        unit_price = whole.measure / whole.quantity
-    fits = cut(whole.quantity, whole.measure, unit_price, limits, found.consumed, step)
-    if not fits.cap_id:
-        _keep(found, book, pricing, left, limits)
-        return
-    parts = _parts_within(pricing.frame, left, whole, fits)
-    if fits.quantity:
-        _keep(found, book, pricing, parts, limits)
-    billed = _sum(parts)
-    rest_quantity, rest = whole.quantity - billed.quantity, whole.amount - billed.amount
-    found.held.append((book, Held(price, rest_quantity, rest, "over the cap", fits.cap_id)))
-
-
-def _parts_within(frame: Frame, left: list[Taken], whole: Taken, fits: Cut) -> list[Taken]:
-    """What fits, in invoice currency, split among the payers."""
-    if not fits.quantity:
-        return [Taken()] * len(left)
-    amount = fits.amount
-    if frame.fx is not None:
-        amount = min(round_half_up(fits.amount * frame.fx, frame.step), whole.amount)
-    if len(left) == 1:
-        return [Taken(fits.quantity, amount, fits.amount)]
-    most = [Share(each.quantity, each.amount) for each in left]
-    most_counted = [Share(each.quantity, each.measure) for each in left]
-    parts = rest_shares(fits.quantity, amount, frame.weights, most, frame.step)
-    counted = rest_shares(
-        fits.quantity, fits.amount, frame.weights, most_counted, frame.contract_step
-    )
-    return [
-        Taken(part.quantity, part.amount, measure.amount)
-        for part, measure in zip(parts, counted, strict=True)
-    ]
-
-
-def _sum(parts: list[Taken]) -> Taken:
-    if len(parts) == 1:
-        return parts[0]
-    return Taken(
-        sum((part.quantity for part in parts), ZERO),
-        sum((part.amount for part in parts), ZERO),
-        sum((part.measure for part in parts), ZERO),
-    )
-
-
-def _keep(
-    found: Look,
-    book: ContractBook,
-    pricing: Pricing,
-    parts: list[Taken],
-    limits: tuple[Limit, ...],
-) -> None:
-    """Make the charges, and count them against their limits."""
-    price, line, version = pricing.price, pricing.line, pricing.frame.version
-    for payer, part in zip(pricing.frame.payers, parts, strict=True):
-        if not part.quantity:
-            continue
-        for limit in limits:
-            used = consumption(part.quantity, part.measure, limit)
-            found.consumed[limit.key] = found.consumed.get(limit.key, ZERO) + used
-        charge = Charge(
-            price,
-            line,
-            version,
-            payer.customer,
-            part.quantity,
-            part.amount,
-            part.measure,
-            limits,
-        )
-        found.charges.append((book, charge))

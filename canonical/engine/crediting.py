@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from canonical.engine.books import Books
+from canonical.engine.counting import used_of
 from canonical.engine.documents import register
 from canonical.engine.issuing import credit_side, issue
 from canonical.engine.posting import open_day, post, reclassify, rounding_or_fx, translated
@@ -189,7 +190,7 @@ def _note(
             continue
         net = after_nets[position] - before_nets[position]
         price = after_prices[position] - before_prices[position]
-        fresh = _rows(mine, net, len(rows), terms, step)
+        fresh = _rows(books, mine, net, len(rows), terms, step)
         rows += fresh
         lines.append(_note_line(len(lines) + 1, line, price, net, fresh, terms))
     taxes = credited_tax(_tax_left(books, original), {row.key: row for row in after.rows})
@@ -225,22 +226,32 @@ def _tax_left(books: Books, original: Document) -> dict[TaxKey, TaxAmount]:
 
 
 def _rows(
-    slices: list[Slice], net: Decimal, before: int, terms: CreditTerms, step: Decimal
+    books: Books,
+    slices: list[Slice],
+    net: Decimal,
+    before: int,
+    terms: CreditTerms,
+    step: Decimal,
 ) -> list[Transaction]:
     """The crediting transactions; the line's net is theirs together."""
     nets = [-each.price for each in slices]
     if sum(nets, ZERO) != net:
         nets = allocate(net, [abs(each.price) for each in slices], step)
     return [
-        _credit_row(each, part_net, f"{terms.id}#{before + number}", terms)
+        _credit_row(books, each, part_net, f"{terms.id}#{before + number}", terms)
         for number, (each, part_net) in enumerate(zip(slices, nets, strict=True), start=1)
     ]
 
 
-def _credit_row(each: Slice, net: Decimal, row_id: str, terms: CreditTerms) -> Transaction:
+def _credit_row(
+    books: Books, each: Slice, net: Decimal, row_id: str, terms: CreditTerms
+) -> Transaction:
     row = each.row
     account = terms.account or row.credit_to
-    used = {key: -(each.quantity if is_by_hours(key) else each.measure) for key, _ in row.limits}
+    used = tuple(
+        (key, -(each.quantity if is_by_hours(key) else each.measure))
+        for key, _ in used_of(books, row)
+    )
     return row._replace(
         id=row_id,
         document=terms.id,
@@ -254,7 +265,7 @@ def _credit_row(each: Slice, net: Decimal, row_id: str, terms: CreditTerms) -> T
         measure=-each.measure,
         unrounded=-each.amount,
         credit_to=row.credit_to if row.kind is TransactionKind.RETENTION else account,
-        limits=tuple(used.items()),
+        limits=used,
         credits=row.id,
         concession=not terms.comes_back,
     )

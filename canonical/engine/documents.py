@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from canonical.contract import ContractVersion, InvoiceGrouping
 from canonical.engine.books import Books, Taken
+from canonical.engine.counting import used_of
 from canonical.engine.rows import Document, DocumentLine, DocumentType, Transaction, TransactionKind
 from canonical.invoice import LINES_MAX, TaxCategory
 from canonical.ledger.entity import EntityTerms
@@ -248,7 +249,7 @@ def store(books: Books, document: Document, transactions: Sequence[Transaction])
 
 def register(books: Books, transaction: Transaction, sign: int) -> None:
     """Count a transaction: what it takes of its entry, and of the limits."""
-    for key, used in transaction.limits:
+    for key, used in used_of(books, transaction):
         books.consumed[key] = books.consumed.get(key, ZERO) + sign * used
     if transaction.concession or transaction.kind in _NOT_TAKEN:
         return

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from canonical.engine.books import Books
+from canonical.engine.counting import used_of
 from canonical.engine.parts import parts_of
 from canonical.engine.rows import TransactionKind
 from canonical.ledger.accounts import Account
@@ -56,7 +57,7 @@ def _consumption_is_proven(books: Books) -> None:
     """No counter that the rows do not prove."""
     proven: dict[str, Decimal] = {}
     for row in books.transactions.values():
-        for key, used in row.limits:
+        for key, used in used_of(books, row):
             proven[key] = proven.get(key, ZERO) + used
     for key in {*proven, *books.consumed}:
         same = proven.get(key, ZERO) == books.consumed.get(key, ZERO)

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from canonical.engine.books import Books, ContractBook
-from canonical.engine.charging import Look
+from canonical.engine.looks import Look
 from canonical.engine.recognition import survey
 from canonical.engine.rows import Part, PartState
 from canonical.rules.pricing import Work

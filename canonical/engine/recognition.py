@@ -15,9 +15,11 @@ from typing import NamedTuple
 
 from canonical.contract import ContractLine
 from canonical.engine.books import Books, ContractBook, Progress
-from canonical.engine.charging import Look, look
+from canonical.engine.charging import look
+from canonical.engine.counting import count_billed
 from canonical.engine.documents import Heading, draw_up
 from canonical.engine.drafting import by_document, drafts_of
+from canonical.engine.looks import Look
 from canonical.engine.posting import accrual_day, counting_from, open_day, revenue
 from canonical.engine.rows import Charge
 from canonical.ledger.accounts import Account
@@ -181,6 +183,7 @@ def survey(books: Books, book: ContractBook, on: date, *, whole: bool = False) -
     sharing = [book]
     if book.terms.is_shared():
         sharing = [each for each in books.contracts.values() if each.terms.is_shared()]
+    count_billed(books, on)
     found = look(
         sharing,
         partial(is_ours, books),

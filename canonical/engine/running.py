@@ -8,10 +8,12 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from canonical.engine.books import Books, ContractBook
-from canonical.engine.charging import Look, look
+from canonical.engine.charging import look
+from canonical.engine.counting import count_billed
 from canonical.engine.documents import Draft, Heading, draw_up, register, store
 from canonical.engine.drafting import DocumentKey, by_document, drafts_of
 from canonical.engine.issuing import issue
+from canonical.engine.looks import Look
 from canonical.engine.recognition import is_ours
 from canonical.engine.retainers import settle_retainers
 from canonical.engine.rows import Case, Document, DocumentType
@@ -47,6 +49,7 @@ def run_billing(books: Books, cutoff: Cutoff, moment: Moment) -> list[Document]:
     for book in chosen:
         ready = frozenset(work.id for work in book.works.values() if take(work))
         settle_retainers(books, book, through, on, approved=ready)
+    count_billed(books, on)
     found = look(
         chosen,
         take,
@@ -223,6 +226,7 @@ def discard_draft(books: Books, name: str) -> None:
     for row_id in books.of_document.pop(name):
         row = books.transactions.pop(row_id)
         register(books, row, -1)
+        books.counted.pop(row_id, None)
         progress = books.contracts[row.contract].progress_of(row.source)
         if not any(taken.quantity for taken in progress.taken.values()):
             progress.hours_before = None

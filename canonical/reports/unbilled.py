@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from canonical.contract import ContractLine, ContractVersion
 from canonical.engine.books import Books, ContractBook
-from canonical.engine.charging import Look
 from canonical.engine.drafting import credit_to, kind_of
+from canonical.engine.looks import Look
 from canonical.engine.recognition import UNDER_REVIEW, WAITING, open_nets, survey
 from canonical.engine.rows import Charge, Transaction, TransactionKind
 from canonical.ledger.accounts import Account

@@ -27,6 +27,8 @@ class Limit(NamedTuple):
     cap_id: str
     height: Decimal
     by_hours: bool
+    customer: str = ""
+    """Whose share alone it limits, of the scope `customer`; empty: all payers' together."""
 
 
 class Cut(NamedTuple):
@@ -56,6 +58,7 @@ def limits_of(
             cap.cap_id,
             _height(in_force, cap, work_date),
             cap.hours is not None,
+            _customer(now, cap) if cap.scope is CapScope.CUSTOMER else "",
         )
         for cap in now.caps
         if _applies(cap, line_id, kind, work_date)
@@ -85,9 +88,13 @@ def _key(version: ContractVersion, cap: Cap, work_date: date) -> str:
     """Whose consumption counts together."""
     owner: str = version.contract_id
     if cap.scope in (CapScope.CUSTOMER, CapScope.PURCHASE_ORDER):
-        owner = version.bill_to
+        owner = _customer(version, cap)
     unit = HOURS if cap.hours is not None else ""
     return f"{cap.scope.value}/{owner}/{cap.cap_id}{_period(cap, work_date)}{unit}"
+
+
+def _customer(version: ContractVersion, cap: Cap) -> str:
+    return cap.customer or version.bill_to
 
 
 def is_by_hours(key: str) -> bool:
@@ -98,6 +105,8 @@ def is_by_hours(key: str) -> bool:
 def _period(cap: Cap, work_date: date) -> str:
     if cap.per is CapPeriod.MONTH:
         return f"/{work_date:%Y-%m}"
+    if cap.per is CapPeriod.QUARTER:
+        return f"/{work_date:%Y}-Q{(work_date.month - 1) // 3 + 1}"
     return f"/{work_date:%Y}" if cap.per is CapPeriod.YEAR else ""
 
 

@@ -88,6 +88,7 @@ class CapScope(StrEnum):
 class CapPeriod(StrEnum):
     WHOLE = "whole"
     MONTH = "month"
+    QUARTER = "quarter"
     YEAR = "year"
 
 
@@ -103,6 +104,8 @@ class Cap(Noun):
     hours: Quantity | None = None
     line_id: str = ""
     """For the scope `line`."""
+    customer: str = ""
+    """For the scope `customer`: whose share it limits; empty: the bill-to party's."""
     kinds: tuple[ChargeKind, ...] = (ChargeKind.TIME, ChargeKind.EXPENSE)
     per: CapPeriod = CapPeriod.WHOLE
     effective_from: date | None = None
@@ -118,6 +121,12 @@ class Cap(Noun):
             raise ValueError(f"cap {self.cap_id} needs either `amount` or `hours`")
         if self.scope is CapScope.LINE and not self.line_id:
             raise ValueError(f"cap {self.cap_id} of scope line needs `line_id`")
+        if self.scope is CapScope.ENTRY_KIND and "kinds" not in self.model_fields_set:
+            raise ValueError(
+                f"cap {self.cap_id} of scope entry_kind needs `kinds`: time, expense, fee"
+            )
+        if self.customer and self.scope is not CapScope.CUSTOMER:
+            raise ValueError(f"cap {self.cap_id}: only a cap of scope customer names a customer")
         return self
 
 
