@@ -202,6 +202,7 @@ def _as_line(row: RowMapping) -> InvoiceLine:
         description=row["description"],
         net=Money(amount=row["net"], currency=row["currency"]),
         tax_code=row["tax_code"],
+        taxed_on=row["taxed_on"],
         quantity=row["quantity"],
     )
 

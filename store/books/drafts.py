@@ -122,6 +122,7 @@ def _line_row(draft: Invoice, line: InvoiceLine) -> dict[str, object]:
         "net": line.net.amount,
         "currency": line.net.currency,
         "tax_code": line.tax_code,
+        "taxed_on": line.taxed_on,
         "quantity": line.quantity,
     }
 

@@ -203,6 +203,7 @@ invoice_line = Table(
     words("currency", default=None),
     words("tax_code", default=None),
     exact("quantity"),
+    Column("taxed_on", Date, comment="the day whose tax holds; empty: the end of the service"),
     PrimaryKeyConstraint("invoice_id", "line_no"),
 )
 

@@ -228,8 +228,8 @@ async def test_a_preview_shows_what_the_run_will_make_and_stores_nothing(store: 
     assert bare(draft) == await store.draft_of()
     assert sum(part.quantity for part in shown.billed if part.kind == "time") == 10
     assert [(part.quantity, part.cap_id) for part in shown.held] == [(Decimal(6), "budget")]
-    ((day,),) = await store.rows("SELECT DISTINCT posted_on FROM journal_entry")
-    assert {journal.on for journal in shown.journals} == {day}
+    kept = await store.rows("SELECT posted_on, event FROM journal_entry ORDER BY id")
+    assert [(journal.on, journal.event) for journal in shown.journals] == kept
 
 
 async def test_a_preview_repeated_and_the_run_after_it_make_the_same(active: Store) -> None:

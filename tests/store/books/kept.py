@@ -41,7 +41,7 @@ SELECT key, type, contract_id::text, legal_entity, bill_to::text, currency, net,
 """
 
 _LINES = """
-SELECT i.key, l.line_no, l.net, l.quantity, l.tax_code
+SELECT i.key, l.line_no, l.net, l.quantity, l.tax_code, l.taxed_on
 FROM invoice_line l JOIN invoice i ON i.id = l.invoice_id
 """
 
@@ -85,7 +85,7 @@ def folded(books: Books, names: Names) -> dict[str, Rows | Sums]:
         "transactions": Counter(_transaction(row, names) for row in books.transactions.values()),
         "documents": Counter(_document(each, names) for each in documents),
         "lines": Counter(
-            (each.id, line.line_no, line.net, line.quantity, line.tax_code)
+            (each.id, line.line_no, line.net, line.quantity, line.tax_code, line.taxed_on)
             for each in documents
             for line in each.lines
         ),

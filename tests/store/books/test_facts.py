@@ -297,7 +297,7 @@ async def amounts(store: Store) -> list[object]:
 
 async def test_an_expense_waits_for_the_rate_of_its_currency(active: Store) -> None:
     await active.work.store_items([in_dollars("e-1")])
-    with pytest.raises(RuleViolation, match=r"expense expense-tool/expense/e-1: .*USD/EUR"):
+    with pytest.raises(RuleViolation, match=r"expense-tool/expense/e-1 \(no USD/EUR rate"):
         await bill(active)
     await hear(active, published("0.9"))
     await bill(active)
@@ -316,4 +316,18 @@ async def test_a_rate_corrected_later_holds_for_what_is_heard_after_it_alone(
     assert await amounts(active) == [Decimal("94.50"), Decimal("84.00")]
     through = await active.column("SELECT rates_through FROM book_chapter ORDER BY id")
     assert through == [1, 2]
+    assert await active.is_proven()
+
+
+async def test_an_expense_keeps_the_rate_at_which_it_was_heard(active: Store) -> None:
+    await hear(active, published("0.9"))
+    taxi = in_dollars("e-1")
+    await active.work.store_items([taxi])
+    await bill(active, 1)
+    kept = await active.sums()
+    await hear(active, published("0.8", "correction"))
+    told_again = {"version": taxi.version + timedelta(hours=1), "description": "to the airport"}
+    await active.work.store_items([taxi.model_copy(update=told_again)])
+    assert (await bill(active, 2)).transactions == 0
+    assert await active.sums() == kept
     assert await active.is_proven()

@@ -183,6 +183,9 @@ ALTER TABLE invoice
     ADD CONSTRAINT invoice_posted_in_fkey FOREIGN KEY (posted_in) REFERENCES book_chapter (id);
 COMMENT ON COLUMN invoice.posted_in IS 'the chapter that posted it in our ledger';
 
+ALTER TABLE invoice_line ADD COLUMN taxed_on DATE;
+COMMENT ON COLUMN invoice_line.taxed_on IS 'the day whose tax holds; empty: the end of the service';
+
 -- A part held is named by its entry and portion of a run; what holds it may be a cap.
 ALTER TABLE hold
     ADD COLUMN amount NUMERIC DEFAULT 0 NOT NULL,
