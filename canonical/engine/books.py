@@ -53,8 +53,8 @@ class Progress:
     """Of all transactions, net of re-billable credits; concessions stay in 4000."""
     recognised: Decimal = ZERO
     """Revenue posted so far, without 4900."""
-    recognised_in: str = ""
-    """The period in which its revenue was first posted."""
+    recognised_in: list[tuple[str, Decimal]] = field(default_factory=list)
+    """By period, in the order of posting; a fall takes from what was posted last."""
     written_down: Decimal = ZERO
     written_down_value: Decimal = ZERO
     written_up_value: Decimal = ZERO
@@ -68,6 +68,27 @@ class Progress:
     hours_before: Decimal | None = None
     """Where premiums apply: what its person had worked before it on its day when it was first
     billed or written down. So what is billed as overtime stays overtime."""
+
+    def recognise(self, change: Decimal, period: str) -> None:
+        """Revenue was posted in a period."""
+        self.recognised += change
+        while change < 0 and self.recognised_in:
+            last, amount = self.recognised_in.pop()
+            change += amount
+            if change > 0:
+                self.recognised_in.append((last, change))
+        if change > 0:
+            self.recognised_in.append((period, change))
+
+    def recognised_after(self, billed: Decimal) -> str:
+        """The period in which the revenue was posted that follows what is billed already; empty
+        when there is none."""
+        sofar = ZERO
+        for period, amount in self.recognised_in:
+            sofar += amount
+            if billed < sofar:
+                return period
+        return self.recognised_in[-1][0] if self.recognised_in else ""
 
 
 @dataclass(slots=True)

@@ -57,10 +57,9 @@ def recognise(books: Books, book: ContractBook, on: date, dating: Dating = by_wo
         change = target.amount - progress.recognised
         if not change or _is_under_review(book, key):
             continue
-        progress.recognised = target.amount
         dated = dating(key) or _accrued_on(books, book, target, progress, on)
         day = open_day(books, target.entity, dated)
-        progress.recognised_in = progress.recognised_in or period_of(day)
+        progress.recognise(change, period_of(day))
         group = (target.entity, day, target.currency, period_of(target.work_date))
         sums = posted.setdefault(group, {})
         sums[target.account] = sums.get(target.account, ZERO) + change

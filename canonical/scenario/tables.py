@@ -5,18 +5,12 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from canonical.contract import ContractVersion
-from canonical.engine.books import Books, ContractBook
-from canonical.engine.charging import priced
+from canonical.engine.books import Books
 from canonical.engine.parts import parts_of
 from canonical.engine.rows import Document, Realisation, Transaction
 from canonical.ledger.accounts import Account
-from canonical.money import minor_unit, round_half_up
-from canonical.rules import work_rules
-from canonical.rules.pricing import Work
-from canonical.rules.value_adjustments import percent_of
 from canonical.scenario.model import OpeningBalance
-from canonical.terms.lines import RetainerLine
+from canonical.scenario.realising import realisations
 
 ZERO = Decimal(0)
 Value = str | Decimal | date | bool | int | tuple[str, ...] | None
@@ -27,7 +21,7 @@ Tables = dict[str, list[Row]]
 def tables_of(books: Books, opening: list[OpeningBalance], on: date) -> Tables:
     """Every table by its name in the `expect` block."""
     return {
-        "transactions": [_transaction(books, row) for row in books.transactions.values()],
+        "transactions": _transactions(books),
         "invoices": _invoices(books),
         "lines": _lines(books),
         "taxes": _taxes(books),
@@ -65,10 +59,24 @@ def tables_of(books: Books, opening: list[OpeningBalance], on: date) -> Tables:
     }
 
 
-def _transaction(books: Books, row: Transaction) -> Row:
-    progress = books.contracts[row.contract].progress.get(row.source)
+def _transactions(books: Books) -> list[Row]:
+    """Each with the period in which its revenue was posted: what was earned first is billed
+    first. A credit is posted with its note."""
+    billed: dict[tuple[str, str], Decimal] = {}
+    found: list[Row] = []
+    for row in books.transactions.values():
+        key = (row.contract, row.source)
+        sofar = billed.get(key, ZERO)
+        progress = books.contracts[row.contract].progress.get(row.source)
+        earned_in = "" if progress is None or row.credits else progress.recognised_after(sofar)
+        found.append(_transaction(books, row, earned_in))
+        if row.credit_to is not Account.RETENTION and not row.concession:
+            billed[key] = sofar + row.net
+    return found
+
+
+def _transaction(books: Books, row: Transaction, earned_in: str) -> Row:
     document = books.documents[row.document]
-    recognised = progress.recognised_in if progress is not None else ""
     return {
         "entry": row.source,
         "portion": row.portion,
@@ -92,7 +100,7 @@ def _transaction(books: Books, row: Transaction) -> Row:
         "fx": row.fx,
         "unrounded": row.unrounded,
         "status": _status(row, document),
-        "posting_period": recognised or f"{document.on:%Y-%m}",
+        "posting_period": earned_in or f"{document.on:%Y-%m}",
         "service_period": row.service_period,
     }
 
@@ -246,60 +254,6 @@ def _standings(books: Books) -> list[Row]:
 
 def _realised(row: Realisation) -> Row:
     return {**row._asdict()}
-
-
-def realisations(books: Books) -> list[Realisation]:
-    """Billed value against the standard value of the same work, by contract."""
-    found = []
-    for book in books.contracts.values():
-        standard = _standard_value(book)
-        rows = [
-            row
-            for row in books.transactions.values()
-            if row.contract == book.terms.id and row.source in book.works
-        ]
-        billed = sum((row.amount - row.discount for row in rows), ZERO)
-        conceded = -sum((row.amount for row in rows if row.concession), ZERO)
-        downs = sum((each.written_down_value for each in book.progress.values()), ZERO)
-        ups = sum((each.written_up_value for each in book.progress.values()), ZERO)
-        found.append(
-            Realisation(
-                contract=book.terms.id,
-                standard_value=standard,
-                billed_value=billed,
-                write_downs=downs,
-                write_ups=ups,
-                concessions=conceded,
-                realisation_percent=percent_of(billed, standard),
-                write_down_percent=percent_of(downs, standard),
-                write_up_percent=percent_of(ups, standard),
-            )
-        )
-    return found
-
-
-def _standard_value(book: ContractBook) -> Decimal:
-    """Entries at their own rates, before anything is taken away or added; all hours of a retainer
-    at the rate of its overage."""
-    step = minor_unit(book.terms.versions[0].currency)
-    prices = priced(book, lambda entry: _retainer_of(book, book.works[entry]) is None)
-    for work in book.works.values():
-        if (found := _retainer_of(book, work)) is not None:
-            prices += work_rules()[found[0].method].prices(found[0], found[1], [work])
-    return sum(
-        (
-            round_half_up(price.quantity * price.rate, step)
-            for price in prices
-            if price.work.billable
-        ),
-        ZERO,
-    )
-
-
-def _retainer_of(book: ContractBook, work: Work) -> tuple[RetainerLine, ContractVersion] | None:
-    version = book.terms.on(work.work_date)
-    line = book.terms.line_for(version, work)
-    return (line, version) if isinstance(line, RetainerLine) else None
 
 
 _POSITION = (Account.CONTRACT_ASSET, Account.RETENTION, Account.CONTRACT_LIABILITY)
