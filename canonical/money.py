@@ -43,8 +43,8 @@ def minor_unit(currency: str) -> Decimal:
 def round_half_up(value: Decimal, step: Decimal) -> Decimal:
     """`value` on the grid of `step`, ties away from zero (accounting rules, convention 2)."""
     if step in _POWERS_OF_TEN:
-        return value.quantize(step, rounding=ROUND_HALF_UP) + _ZERO
-    steps = (value / step).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+        return value.quantize(step, ROUND_HALF_UP) + _ZERO
+    steps = (value / step).quantize(Decimal(1), ROUND_HALF_UP)
     return steps * step + _ZERO  # the sum turns -0.00 into 0.00
 
 
@@ -130,16 +130,24 @@ def allocate(whole: Decimal, weights: Sequence[Decimal], step: Decimal) -> list[
     positive
     or when `whole` is not on the grid.
     """
-    weight_sum = sum(weights, Decimal(0))
-    if weight_sum <= 0 or any(weight < 0 for weight in weights):
+    weight_sum = sum(weights, _ZERO)
+    if weight_sum <= 0 or min(weights) < 0:
         raise RuleViolation("weights must not be negative and must add up to more than zero")
     if whole % step != 0:
         raise RuleViolation(f"{whole} is not a multiple of {step}")
-    sign = Decimal(-1) if whole < 0 else Decimal(1)
-    exact = [abs(whole) * weight / weight_sum for weight in weights]
-    shares = [(part / step).quantize(Decimal(1), rounding=ROUND_DOWN) * step for part in exact]
-    left_over = int((abs(whole) - sum(shares, Decimal(0))) / step)
-    by_remainder = sorted(range(len(weights)), key=lambda i: (shares[i] - exact[i], i))
-    for index in by_remainder[:left_over]:
-        shares[index] += step
-    return [sign * share for share in shares]
+    size = abs(whole)
+    exact = [size * weight / weight_sum for weight in weights]
+    shares = [_round_down(part, step) for part in exact]
+    left_over = size - sum(shares, _ZERO)
+    if left_over:
+        behind = [share - part for share, part in zip(shares, exact, strict=True)]
+        by_remainder = sorted(range(len(weights)), key=behind.__getitem__)
+        for index in by_remainder[: int(left_over / step)]:
+            shares[index] += step
+    return shares if whole >= 0 else [-share for share in shares]
+
+
+def _round_down(value: Decimal, step: Decimal) -> Decimal:
+    if step in _POWERS_OF_TEN:
+        return value.quantize(step, ROUND_DOWN)
+    return (value / step).quantize(Decimal(1), ROUND_DOWN) * step

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Annotated
+from functools import lru_cache
+from typing import Annotated, ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
 
 _MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _remembered(function: Callable[P, T]) -> Callable[P, T]:
+    """A billing run asks for the same few days and months again and again."""
+    return cast("Callable[P, T]", lru_cache(maxsize=4_096)(function))
 
 
 def _valid_period(text: str) -> str:
@@ -23,20 +32,24 @@ Period = Annotated[str, AfterValidator(_valid_period)]
 """A calendar month, `YYYY-MM`."""
 
 
+@_remembered
 def period_of(day: date) -> str:
     return f"{day.year:04d}-{day.month:02d}"
 
 
+@_remembered
 def first_day(period: str) -> date:
     year, month = _valid_period(period).split("-")
     return date(int(year), int(month), 1)
 
 
+@_remembered
 def last_day(period: str) -> date:
     first = first_day(period)
     return first.replace(day=calendar.monthrange(first.year, first.month)[1])
 
 
+@_remembered
 def next_period(period: str) -> str:
     return period_of(last_day(period) + timedelta(days=1))
 

@@ -6,7 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from canonical.engine.books import Books, ContractBook, Taken
+from canonical.engine.books import Books
+from canonical.engine.contract_book import ContractBook
 from canonical.engine.posting import open_day, revenue
 from canonical.engine.recognition import WAITING, open_nets, recognise, survey
 from canonical.engine.rows import Charge
@@ -33,12 +34,9 @@ class Adjustment(NamedTuple):
 def write(books: Books, kind: WriteKind, event: Write, on: date) -> None:
     """Adjust an entry on the day of the last required approval; until then it is held."""
     book = _book_of(books, event)
-    if book.flagged.get(event.entry) == WAITING:
-        del book.flagged[event.entry]
+    book.unflag(event.entry, WAITING)
     charges = [
-        charge
-        for _book, charge in survey(books, book, on).charges
-        if charge.price.work.id == event.entry
+        charge for charge in survey(books, book, on).charges if charge.price.work.id == event.entry
     ]
     if not charges:
         raise RuleViolation(
@@ -52,7 +50,7 @@ def write(books: Books, kind: WriteKind, event: Write, on: date) -> None:
     value = abs(sum((each.amount for each in adjustments), ZERO))
     day = _approved_on(books, book, event, value, on)
     if day is None:
-        book.flagged[event.entry] = WAITING
+        book.flag(event.entry, WAITING)
         return
     keep_hours_before(book, charges[0].price.work)
     _post(books, book, kind, event, adjustments, day, on)
@@ -95,7 +93,7 @@ def _down(event: Write, charges: list[Charge], steps: Steps) -> list[Adjustment]
 def _amounts(charges: list[Charge], amount: Decimal, steps: Steps) -> list[Adjustment]:
     weights = [charge.amount for charge in charges]
     return [
-        Adjustment(charge.price.portion, charge.customer, ZERO, part, part)
+        Adjustment(charge.price.portion, charge.column.key.customer, ZERO, part, part)
         for charge, part in zip(charges, allocate(amount, weights, steps.invoice), strict=True)
     ]
 
@@ -126,7 +124,7 @@ def _slice(charge: Charge, quantity: Decimal, steps: Steps) -> Adjustment:
     share = (charge.quantity - quantity) / charge.quantity
     amount = charge.amount - round_half_up(charge.amount * share, steps.invoice)
     measure = charge.measure - round_half_up(charge.measure * share, steps.contract)
-    return Adjustment(charge.price.portion, charge.customer, quantity, amount, measure)
+    return Adjustment(charge.price.portion, charge.column.key.customer, quantity, amount, measure)
 
 
 def _up(event: Write, charges: list[Charge], steps: Steps) -> list[Adjustment]:
@@ -146,7 +144,9 @@ def _up(event: Write, charges: list[Charge], steps: Steps) -> list[Adjustment]:
         factor = event.rate / charge.price.rate
         amount = charge.amount - round_half_up(charge.amount * factor, steps.invoice)
         amount = measure if steps.same else amount
-        found.append(Adjustment(charge.price.portion, charge.customer, ZERO, amount, measure))
+        found.append(
+            Adjustment(charge.price.portion, charge.column.key.customer, ZERO, amount, measure)
+        )
     return found
 
 
@@ -162,10 +162,7 @@ def _post(
     before = open_nets(books, book, on).get(event.entry, ZERO)
     progress = book.progress_of(event.entry)
     for each in adjustments:
-        taken = progress.taken.setdefault((each.portion, each.customer), Taken())
-        taken.quantity += each.quantity
-        taken.amount += each.amount
-        taken.measure += each.measure
+        progress.take(each.portion, each.customer, each.quantity, each.amount, each.measure)
     change = before - open_nets(books, book, on).get(event.entry, ZERO)
     if kind is WriteKind.UP:
         progress.written_up_value -= change

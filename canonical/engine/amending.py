@@ -9,15 +9,17 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from canonical.contract import ContractVersion
-from canonical.engine.books import Books, ContractBook
-from canonical.engine.charging import look, priced
+from canonical.engine.books import Books
+from canonical.engine.charging import FOREVER, Reach, look
+from canonical.engine.contract_book import ContractBook
 from canonical.engine.contracts import check_version
 from canonical.engine.counting import count_billed
 from canonical.engine.crediting import CreditTerms, Left, Slice, credit, left_of, whole
 from canonical.engine.drafting import by_document, drafts_of
 from canonical.engine.issuing import issue
 from canonical.engine.modifying import catch_up, check_modification, fix_what_was_earned
-from canonical.engine.recognition import UNDER_REVIEW, is_ours, recognise
+from canonical.engine.pricing import prices_of
+from canonical.engine.recognition import UNDER_REVIEW, recognise
 from canonical.engine.rows import TransactionKind
 from canonical.engine.running import draw_up_and_store
 from canonical.engine.story import Amendment
@@ -50,7 +52,7 @@ def next_version(book: ContractBook, amendment: Amendment) -> ContractVersion:
         terms["lines"] = _lines(before, terms["lines"])
     body |= {
         **terms,
-        "version": before.version + 1,
+        "version": max(each.version for each in book.terms.versions) + 1,
         "effective_from": amendment.effective_from,
     }
     try:
@@ -82,17 +84,17 @@ def amend(books: Books, amendment: Amendment, on: date) -> None:
             "before the contract begins"
         )
     check_modification(book.terms.versions[-1], version)
-    rates = _rates(books, book)
-    book.terms = book.terms.with_version(version)
+    rates = _rates(book)
+    book.agree(version)
     if version.effective_from <= on:
         fix_what_was_earned(books, book, version)
-    changed = _changed_entries(rates, _rates(books, book))
+    changed = _changed_entries(rates, _rates(book))
     book.rerated[version.version] = frozenset(changed)
     if amendment.reviewed_on is None or amendment.reviewed_on <= on:
         review(books, book, version, amendment, on)
         return
-    for key in changed:
-        book.flagged.setdefault(key, UNDER_REVIEW)
+    for key in changed - book.flagged.keys():
+        book.flag(key, UNDER_REVIEW)
 
 
 def review(
@@ -102,8 +104,7 @@ def review(
     goes through 4000 in the period in which the amendment is in force and reviewed."""
     changed = book.rerated.get(version.version, frozenset())
     for key in changed:
-        if book.flagged.get(key) == UNDER_REVIEW:
-            del book.flagged[key]
+        book.unflag(key, UNDER_REVIEW)
     _rerate_billed(books, book, version, amendment, on)
     in_force = max(on, version.effective_from)
 
@@ -129,11 +130,9 @@ def modify(books: Books, version: ContractVersion, *, is_reviewed: bool) -> None
         catch_up(books, book, version, version.effective_from)
 
 
-def _rates(books: Books, book: ContractBook) -> Rates:
-    def take(entry: str) -> bool:
-        return is_ours(books, book.works[entry])
-
-    return {(price.work.id, price.portion): price for price in priced(book, take)}
+def _rates(book: ContractBook) -> Rates:
+    works = [work for work in book.works.values() if book.terms.is_ours(work)]
+    return {(price.work.id, price.portion): price for price in prices_of(book, works)}
 
 
 def _changed_entries(before: Rates, after: Rates) -> set[str]:
@@ -151,7 +150,7 @@ def _changed_entries(before: Rates, after: Rates) -> set[str]:
 def _rerate_billed(
     books: Books, book: ContractBook, version: ContractVersion, amendment: Amendment, on: date
 ) -> None:
-    rates = _rates(books, book)
+    rates = _rates(book)
     for document in list(books.documents.values()):
         is_invoice = document.posted and not document.credits
         if document.contract != book.terms.id or not is_invoice:
@@ -229,18 +228,12 @@ def _rebill(
     """Bill again exactly what was credited, at today's terms."""
     original = books.documents[invoice]
     count_billed(books, on)
-    found = look(
-        [book],
-        lambda work: is_ours(books, work) and work.work_date <= original.through,
-        on,
-        original.through,
-        books.consumed,
-        lambda currency, into: books.cross(currency, into, on),
-    )
+    reach, exchange = Reach(original.through, FOREVER), books.exchange(on)
+    found = look([book], reach, on, original.through, books.consumed, exchange)
     charges = [
         each
         for each in found.charges
-        if each[1].price.work.id in sources and each[1].customer == original.customer
+        if each.price.work.id in sources and each.column.key.customer == original.customer
     ]
     for number, (key, group) in enumerate(by_document(charges).items(), start=1):
         mine = name if number == 1 else f"{name}-{number}"

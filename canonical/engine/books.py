@@ -5,16 +5,19 @@ Only the steps of `engine` change it, while they fold a story; `tell` returns an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from canonical.contract import ContractVersion
+from canonical.engine.contract_book import ContractBook as ContractBook
+from canonical.engine.contract_book import Disbursed as Disbursed
+from canonical.engine.contract_book import FeeLine as FeeLine
 from canonical.engine.contracts import Terms
 from canonical.engine.rows import (
     Case,
     Document,
-    Held,
     Intercompany,
     Recognised,
     Standing,
@@ -25,160 +28,9 @@ from canonical.ledger.entity import EntityTerms
 from canonical.ledger.journal import Journal
 from canonical.ledger.open_items import ItemQueue, OpenItem
 from canonical.ledger.position import Position
-from canonical.money import minor_unit, reciprocal, round_half_up
-from canonical.rules.pricing import Evidence, Work
-from canonical.rules.progress import Baseline, Report
-from canonical.rules.retainer import Allowance
+from canonical.money import minor_unit, reciprocal
 
 ZERO = Decimal(0)
-
-
-@dataclass(slots=True)
-class Taken:
-    """What of one payer's share of a portion is not to be billed (any more): billed net of
-    re-billable credits, conceded, written down. A write-up makes the amount smaller."""
-
-    quantity: Decimal = ZERO
-    amount: Decimal = ZERO
-    measure: Decimal = ZERO
-
-
-@dataclass(slots=True)
-class Progress:
-    """What became of one entry."""
-
-    taken: dict[tuple[int, str], Taken] = field(default_factory=dict)
-    """By portion and payer."""
-    billed_net: Decimal = ZERO
-    """Of all transactions, net of re-billable credits; concessions stay in 4000."""
-    recognised: Decimal = ZERO
-    """Revenue posted so far, without 4900."""
-    recognised_in: list[tuple[str, Decimal]] = field(default_factory=list)
-    """By period, in the order of posting; a fall takes from what was posted last."""
-    written_down: Decimal = ZERO
-    written_down_value: Decimal = ZERO
-    written_up_value: Decimal = ZERO
-    written_down_by: str = ""
-    intercompany: Decimal = ZERO
-    covered: Decimal | None = None
-    """Hours that a retainer covered; empty until its settlement."""
-    overage: Decimal = ZERO
-    recall_pending: bool = False
-    """Recalled after it was billed: it stays, until it is credited."""
-    hours_before: Decimal | None = None
-    """Where premiums apply: what its person had worked before it on its day when it was first
-    billed or written down. So what is billed as overtime stays overtime."""
-
-    def recognise(self, change: Decimal, period: str) -> None:
-        """Revenue was posted in a period."""
-        self.recognised += change
-        while change < 0 and self.recognised_in:
-            last, amount = self.recognised_in.pop()
-            change += amount
-            if change > 0:
-                self.recognised_in.append((last, change))
-        if change > 0:
-            self.recognised_in.append((period, change))
-
-    def recognised_after(self, billed: Decimal) -> str:
-        """The period in which the revenue was posted that follows what is billed already; empty
-        when there is none."""
-        sofar = ZERO
-        for period, amount in self.recognised_in:
-            sofar += amount
-            if billed < sofar:
-                return period
-        return self.recognised_in[-1][0] if self.recognised_in else ""
-
-
-@dataclass(slots=True)
-class FeeLine:
-    """What was recognised of a line whose revenue does not follow its billing, by the day whose
-    figure it is: an earlier day may be looked at after a later one."""
-
-    reports: dict[date, Report] = field(default_factory=dict)
-    earned: dict[date, Decimal] = field(default_factory=dict)
-    provided: dict[date, Decimal] = field(default_factory=dict)
-    baselines: list[Baseline] = field(default_factory=list)
-    """What prospective modifications left behind, in the order of their days."""
-
-    def report_on(self, day: date) -> Report | None:
-        known = [as_of for as_of in self.reports if as_of <= day]
-        return self.reports[max(known)] if known else None
-
-    def baseline_on(self, day: date) -> Baseline:
-        return next((each for each in reversed(self.baselines) if each.on <= day), Baseline())
-
-    @property
-    def revenue(self) -> Decimal:
-        return sum(self.earned.values(), ZERO)
-
-
-@dataclass(slots=True)
-class Disbursed:
-    """What 1300 carries of one disbursement, in the functional currency."""
-
-    carried: Decimal
-    quantity: Decimal
-    billed: Decimal = ZERO
-    """Of the quantity, net of credits."""
-    cleared: Decimal = ZERO
-
-    def clear(self, quantity: Decimal, step: Decimal) -> Decimal:
-        """What a quantity, billed or credited, clears: cumulative, so that the whole ends at
-        zero."""
-        before, self.billed = self.cleared, self.billed + quantity
-        self.cleared = round_half_up(self.carried * self.billed / self.quantity, step)
-        return self.cleared - before
-
-
-@dataclass(slots=True)
-class ContractBook:
-    """One contract."""
-
-    terms: Terms
-    works: dict[str, Work] = field(default_factory=dict)
-    recalled: dict[str, Work] = field(default_factory=dict)
-    """Entries that are approved no more; their revenue is taken back."""
-    progress: dict[str, Progress] = field(default_factory=dict)
-    """By entry; of fees by line and key."""
-    submitted: dict[str, Work] = field(default_factory=dict)
-    accrued: dict[str, dict[tuple[str, str], Decimal]] = field(default_factory=dict)
-    """For submitted time at the end of each period, by legal entity and currency."""
-    claimed: dict[str, int] = field(default_factory=dict)
-    """The journal of each expense claim."""
-    disbursed: dict[str, Disbursed] = field(default_factory=dict)
-    acceptances: dict[str, Evidence] = field(default_factory=dict)
-    allowances: dict[str, Allowance] = field(default_factory=dict)
-    fee_lines: dict[str, FeeLine] = field(default_factory=dict)
-    flagged: dict[str, str] = field(default_factory=dict)
-    """Entries that must not be billed now, and why."""
-    rerated: dict[int, frozenset[str]] = field(default_factory=dict)
-    """Entries whose price a version changed."""
-    held: list[Held] = field(default_factory=list)
-    """What the last run left, and why."""
-    closed_on: date | None = None
-    looked_on: date = date.min
-    """The last day on which approved work was looked at."""
-    runs: int = 0
-    counted_under: int = 0
-    """The version whose limits all transactions were counted against."""
-
-    def drop(self, entry: str) -> None:
-        """An entry is approved no more."""
-        work = self.works.pop(entry, None)
-        self.flagged.pop(entry, None)
-        if work is not None:
-            self.recalled[entry] = work
-
-    def progress_of(self, entry: str) -> Progress:
-        found = self.progress.get(entry)
-        if found is None:
-            found = self.progress[entry] = Progress()
-        return found
-
-    def fee_line(self, line_id: str) -> FeeLine:
-        return self.fee_lines.setdefault(line_id, FeeLine())
 
 
 @dataclass(slots=True)
@@ -292,6 +144,10 @@ class Books:
                 return reciprocal(rate) if inverse else rate
         return None
 
+    def exchange(self, on: date) -> Callable[[str, str], Decimal]:
+        """The rates of a day, from one currency into another."""
+        return lambda currency, into: self.cross(currency, into, on)
+
     def position(self, entity: EntityTerms, contract: str, currency: str) -> Position:
         key = (entity.code, contract, currency)
         if key not in self.positions:
@@ -309,7 +165,8 @@ def new_books(entities: list[EntityTerms], versions: list[ContractVersion]) -> B
     by_contract: dict[str, list[ContractVersion]] = {}
     for version in versions:
         by_contract.setdefault(version.contract_id, []).append(version)
+    go_lives = {entity.code: entity.go_live for entity in entities}
     return Books(
         entities={entity.code: entity for entity in entities},
-        contracts={name: ContractBook(terms=Terms(mine)) for name, mine in by_contract.items()},
+        contracts={name: ContractBook(Terms(mine, go_lives)) for name, mine in by_contract.items()},
     )

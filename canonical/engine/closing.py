@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from canonical.engine.books import Books, ContractBook
+from canonical.engine.books import Books
+from canonical.engine.contract_book import ContractBook
 from canonical.engine.fixed_fees import bring_again, bring_to
 from canonical.engine.posting import accrual_day, open_day, revenue
 from canonical.engine.recognition import open_nets
@@ -53,8 +53,7 @@ def _waiting_revenue(
     books: Books, book: ContractBook, waiting: dict[str, Work], on: date
 ) -> dict[tuple[str, str], Decimal]:
     """What submitted time would earn, by legal entity and currency."""
-    shadow = replace(book, works={**book.works, **waiting})
-    nets = open_nets(books, shadow, on)
+    nets = open_nets(books, book.seen_anew(waiting), on)
     amounts: dict[tuple[str, str], Decimal] = {}
     for key in waiting:
         mine = book.terms.on(waiting[key].work_date)

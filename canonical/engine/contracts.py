@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from canonical.contract import ContractLine, ContractVersion, ExpensesLine, version_on
+from canonical.engine.rows import TransactionKind
 from canonical.errors import RuleViolation
 from canonical.ids import ClientId
+from canonical.ledger.accounts import Account
 from canonical.ledger.entity import EntityTerms
 from canonical.rules.caps import Limit, limits_of
 from canonical.rules.pricing import Work
 from canonical.terms.lines import FixedFeeLine, MilestonesLine, RetainerLine
-from canonical.terms.policies import ChargeKind, Payer
+from canonical.terms.policies import CapScope, ChargeKind, Payer, RevenueTiming
 
 _TAKES = {
     ChargeKind.TIME: ("time_and_materials", "retainer", "fixed_fee"),
@@ -21,14 +24,49 @@ _TAKES = {
 }
 
 
-class Terms:
-    """All versions of one contract, in order of effective date."""
+class Earning(NamedTuple):
+    """Whose revenue work is, when it does not follow the invoice."""
 
-    def __init__(self, versions: Iterable[ContractVersion]) -> None:
+    entity: str
+    account: Account
+    day: date
+    """The work date."""
+    currency: str
+    """Of the invoices."""
+
+
+class Place(NamedTuple):
+    """Where work of one day and kind belongs."""
+
+    version: ContractVersion
+    """Of the work date."""
+    line: ContractLine | None
+    """The one that takes the work."""
+    kind: TransactionKind
+    """What it is billed as."""
+    is_ours: bool
+    """Work before the go-live was billed elsewhere."""
+    earning: Earning | None
+
+
+class Terms:
+    """All versions of one contract, in order of effective date, and the day from which each legal
+    entity bills here."""
+
+    def __init__(
+        self, versions: Iterable[ContractVersion], go_lives: Mapping[str, date | None]
+    ) -> None:
         self.versions = tuple(
             sorted(versions, key=lambda version: (version.effective_from, version.version))
         )
         self.id: str = self.versions[0].contract_id
+        self._go_lives = go_lives
+        self._is_all_ours = not any(go_lives.values())
+        self.has_multipliers = any(each.multipliers is not None for each in self.versions)
+        self.needs_orders = any(each.purchase_order_required for each in self.versions)
+        self.is_shared = _is_shared(self.versions)
+        """Whether a limit is shared with other contracts of the customer."""
+        self._places: dict[tuple[date, str, TransactionKind], Place] = {}
         self._on: dict[date, ContractVersion] = {}
         self._limits: dict[tuple[str, ChargeKind, date, date], tuple[Limit, ...]] = {}
         self._payers: dict[int, tuple[Payer, ...]] = {}
@@ -36,7 +74,7 @@ class Terms:
         self._lines: dict[tuple[str, date], ContractLine] = {}
 
     def with_version(self, version: ContractVersion) -> Terms:
-        return Terms((*self.versions, version))
+        return Terms((*self.versions, version), self._go_lives)
 
     def on(self, day: date) -> ContractVersion:
         """The version of a WORK date. Raises RuleViolation before the contract begins."""
@@ -48,6 +86,38 @@ class Terms:
     def at(self, day: date) -> ContractVersion:
         """The version in force on the day of a decision; before the contract its first one."""
         return self.on(max(day, self.versions[0].effective_from))
+
+    def place(self, work: Work) -> Place:
+        """Raises RuleViolation for work before the contract, or on a line that is not there."""
+        key = (work.work_date, work.line, kind_of_work(work))
+        found = self._places.get(key)
+        if found is None:
+            found = self._places[key] = self._find_place(work)
+        return found
+
+    def _find_place(self, work: Work) -> Place:
+        version, kind = self.on(work.work_date), kind_of_work(work)
+        line = self.line_for(version, work)
+        go_live = self._go_lives[version.legal_entity]
+        is_ours = go_live is None or work.work_date >= go_live
+        earning = self._earning(version, line, kind, work.work_date)
+        return Place(version, line, kind, is_ours, earning)
+
+    def _earning(
+        self, version: ContractVersion, line: ContractLine | None, kind: TransactionKind, day: date
+    ) -> Earning | None:
+        if line is None or isinstance(line, FixedFeeLine) or kind is TransactionKind.DISBURSEMENT:
+            return None
+        if line.revenue is RevenueTiming.ON_INVOICE:
+            return None
+        is_time = kind is TransactionKind.TIME
+        account = Account.SERVICE_REVENUE if is_time else Account.EXPENSE_REVENUE
+        currency = version.invoice_currency or version.currency
+        return Earning(self.entity_of(line, version), account, day, currency)
+
+    def is_ours(self, work: Work) -> bool:
+        """Whether a work is ours to bill."""
+        return work.billable and (self._is_all_ours or self.place(work).is_ours)
 
     def line_for(self, version: ContractVersion, work: Work) -> ContractLine | None:
         """The line that takes a work: the one it names, or the first for its kind.
@@ -114,10 +184,22 @@ class Terms:
         version = self.at(day)
         return version.invoice_currency or version.currency
 
-    def is_shared(self) -> bool:
-        """Whether a limit is shared with other contracts of the customer."""
-        shared = ("customer", "purchase_order")
-        return any(cap.scope.value in shared for version in self.versions for cap in version.caps)
+
+_TIME, _EXPENSE, _DISBURSEMENT = (
+    *(TransactionKind.TIME, TransactionKind.EXPENSE, TransactionKind.DISBURSEMENT),
+)
+
+
+def kind_of_work(work: Work) -> TransactionKind:
+    """What work is billed as; a disbursement is what is paid as the customer's agent."""
+    if work.expense is None:
+        return _TIME
+    return _DISBURSEMENT if work.expense.disbursement else _EXPENSE
+
+
+def _is_shared(versions: Iterable[ContractVersion]) -> bool:
+    shared = (CapScope.CUSTOMER, CapScope.PURCHASE_ORDER)
+    return any(cap.scope in shared for version in versions for cap in version.caps)
 
 
 def is_outside_caps(line: ContractLine, work: Work) -> bool:

@@ -6,7 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 from canonical.contract import ContractLine, ExpensesLine
-from canonical.engine.books import Books, ContractBook, Disbursed
+from canonical.engine.books import Books
+from canonical.engine.contract_book import ContractBook, Disbursed
 from canonical.engine.posting import (
     accrual_day,
     counting_from,
@@ -32,11 +33,12 @@ ZERO = Decimal(0)
 
 def post_claims(books: Books, book: ContractBook, on: date) -> None:
     """Dr 5010, 1400, 1300, Cr 2000 for each approved claim; a recalled one is reversed."""
-    for key in sorted(book.works):
-        work = book.works[key]
-        if work.expense is not None and key not in book.claimed:
+    for key in sorted(book.news - book.claimed.keys()):
+        work = book.works.get(key)
+        if work is not None and work.expense is not None:
             _post_claim(books, book, work, on)
-    for key in [each for each in book.claimed if each not in book.works]:
+    gone = [key for key in book.news if key in book.claimed and key not in book.works]
+    for key in sorted(gone, key=lambda key: book.claimed[key]):
         _reverse_claim(books, book.claimed.pop(key), on)
         book.disbursed.pop(key, None)
 
@@ -98,11 +100,9 @@ def _reverse_claim(books: Books, number: int, on: date) -> None:
 
 def post_intercompany(books: Books, book: ContractBook, on: date) -> None:
     """Work of an entity that another one bills, at the transfer price: both sides or none."""
-    keys = {key for key, work in book.works.items() if work.entity}
-    keys |= {key for key, progress in book.progress.items() if progress.intercompany}
-    for key in sorted(keys):
+    for key in sorted(book.news):
         work = book.works.get(key) or book.recalled.get(key)
-        if work is not None:
+        if work is not None and work.entity:
             _post_transfer(books, book, work, on)
 
 
@@ -114,7 +114,7 @@ def _post_transfer(books: Books, book: ContractBook, work: Work, on: date) -> No
     biller = book.terms.entity_of(line, version)
     if work.entity in ("", biller):
         return
-    progress = book.progress_of(work.id)
+    progress = book.record_of(work.id)
     amount = transfer_amount(book, line, work) if work.id in book.works else ZERO
     change = amount - progress.intercompany
     if not change:

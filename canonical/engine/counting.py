@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from canonical.engine.books import Books, ContractBook
+from canonical.engine.books import Books
+from canonical.engine.contract_book import ContractBook
 from canonical.engine.contracts import is_outside_caps
 from canonical.engine.rows import KIND_OF_CHARGE, Transaction, TransactionKind
 from canonical.rules.caps import Limit

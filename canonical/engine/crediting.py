@@ -156,7 +156,7 @@ def credit(books: Books, invoice: str, slices: Sequence[Slice], terms: CreditTer
     for row in rows:
         books.transactions[row.id] = row
         books.of_document[invoice].append(row.id)
-        register(books, row, 1)
+    register(books, rows)
     _post_note(books, original, note, rows, terms)
     return note
 

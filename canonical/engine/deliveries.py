@@ -6,7 +6,8 @@ from __future__ import annotations
 from datetime import date, datetime, time
 from decimal import Decimal
 
-from canonical.engine.books import Books, ContractBook
+from canonical.engine.books import Books
+from canonical.engine.contract_book import ContractBook
 from canonical.engine.payments import take_payment
 from canonical.engine.running import day_of
 from canonical.engine.story import (
@@ -118,8 +119,7 @@ def _keep(book: ContractBook, work: Work) -> None:
     if known is None and progress is not None and progress.recall_pending:
         raise RuleViolation(f"entry {work.id} was recalled and is not credited yet")
     book.terms.on(work.work_date)  # refuses work before the contract begins
-    book.works[work.id] = work
-    book.recalled.pop(work.id, None)
+    book.approve([work])
 
 
 def hear_recall(books: Books, recall: Recall, _moment: Moment) -> None:
@@ -129,7 +129,7 @@ def hear_recall(books: Books, recall: Recall, _moment: Moment) -> None:
         progress = book.progress_of(entry)
         if any(taken.quantity for taken in progress.taken.values()) or progress.covered:
             progress.recall_pending = True
-            book.flagged[entry] = RECALLED
+            book.flag(entry, RECALLED)
         else:
             book.drop(entry)
 

@@ -185,11 +185,13 @@ def _hear_once(books: Books, kind: str, fact: object, on: date | datetime) -> No
 
 
 def follow(books: Books, on: date) -> None:
-    """What approved work brings by itself: claims, revenue, transfers between entities."""
+    """What approved work brings by itself: claims, revenue, transfers between entities; each where
+    something changed since it was followed before."""
     for book in books.contracts.values():
         post_claims(books, book, on)
         recognise(books, book, on)
         post_intercompany(books, book, on)
+        book.news.clear()
         book.looked_on = max(book.looked_on, on)
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from canonical.engine.books import Books
+from canonical.engine.charging import EVERYTHING, look
 from canonical.engine.counting import used_of
 from canonical.engine.parts import parts_of
 from canonical.engine.rows import TransactionKind
@@ -23,6 +24,7 @@ class InvariantBroken(AssertionError):
 def check(books: Books, on: date) -> None:
     """Raises InvariantBroken naming the first thing that does not hold."""
     check_rows(books)
+    _looks_are_as_anew(books, on)
     _parts_add_up(books, on)
 
 
@@ -75,6 +77,17 @@ def _never_more_than_approved(books: Books) -> None:
         approved = work.quantity if work is not None else ZERO
         sentence = f"entry {entry}: {billed} billed net of credits, {approved} approved"
         _require(ZERO <= billed <= approved, sentence)
+
+
+def _looks_are_as_anew(books: Books, on: date) -> None:
+    """What is kept between looks changes nothing."""
+    kept = list(books.contracts.values())
+    found, anew = (
+        look(group, EVERYTHING, on, on, books.consumed, books.exchange(on))
+        for group in (kept, [book.seen_anew() for book in kept])
+    )
+    same = found.charges == anew.charges and found.held == anew.held
+    _require(same, "offers that were kept are not what pricing everything again finds")
 
 
 def _parts_add_up(books: Books, on: date) -> None:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from datetime import date
 from decimal import Decimal
 
-from canonical.engine.books import Books, ContractBook
-from canonical.engine.looks import Look
+from canonical.engine.books import Books
+from canonical.engine.contract_book import ContractBook
+from canonical.engine.offers import Look
 from canonical.engine.recognition import survey
 from canonical.engine.rows import Part, PartState
 from canonical.rules.pricing import Work
@@ -31,8 +32,8 @@ def ready_or_held(books: Books, book: ContractBook, on: date) -> set[str]:
     """Entries of which a part waits to be billed; what a retainer or a fixed price covers does
     not."""
     seen = survey(books, book, on)
-    ready = {charge.price.work.id for _book, charge in seen.charges}
-    return ready | {held.price.work.id for _book, held in seen.held}
+    ready = {charge.price.work.id for charge in seen.charges}
+    return ready | {held.price.work.id for held in seen.held}
 
 
 Settled = dict[PartState, tuple[Decimal, Decimal]]
@@ -99,12 +100,12 @@ def _not_ours(books: Books, book: ContractBook, work: Work) -> Part | None:
 
 def _open_parts(work: Work, seen: Look) -> list[Part]:
     ready, amount = ZERO, ZERO
-    for _book, charge in seen.charges:
+    for charge in seen.charges:
         if charge.price.work.id == work.id:
             ready += charge.quantity
             amount += charge.amount
     found = [Part(work.id, PartState.READY, ready, "", amount)] if ready else []
-    for _book, held in seen.held:
+    for held in seen.held:
         if held.price.work.id == work.id:
             reason = f"{held.reason} {held.cap_id}".rstrip()
             found.append(Part(work.id, PartState.HELD, held.quantity, reason, held.amount))

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from canonical.engine.books import Books, ContractBook
+from canonical.engine.books import Books
+from canonical.engine.contract_book import ContractBook
 from canonical.landscape import Owner
 from canonical.ledger.accounts import Account
 from canonical.ledger.entity import EntityTerms

@@ -9,10 +9,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from canonical.engine.books import Books
-from canonical.engine.documents import Draft
-from canonical.engine.drafting import DocumentKey
+from canonical.engine.grouping import Draft
 from canonical.engine.issuing import issue
-from canonical.engine.rows import Document, Transaction, TransactionKind
+from canonical.engine.rows import Document, DocumentKey, Transaction, TransactionKind
 from canonical.engine.running import draw_up_and_store
 from canonical.engine.story import RetentionRelease
 from canonical.errors import RuleViolation
@@ -149,7 +148,7 @@ def _release(part: Kept, name: str, number: int, on: date, event: RetentionRelea
         credits="",
         service_period=row.service_period,
     )
-    return Draft(released, ("", "", ""))
+    return Draft(released, None)
 
 
 def _clearing(books: Books, document: Document, nets: list[Decimal]) -> Document:

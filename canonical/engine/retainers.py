@@ -6,11 +6,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from canonical.contract import ContractVersion
-from canonical.engine.books import Books, ContractBook
+from canonical.engine.books import Books
+from canonical.engine.charging import EVERYTHING, Reach
+from canonical.engine.contract_book import ContractBook
 from canonical.engine.crediting import CreditTerms, Slice, credit, left_of
 from canonical.engine.net_prices import net_price
+from canonical.engine.offering import brought_up_to_date
 from canonical.engine.posting import accrual_day, open_day, revenue
-from canonical.engine.recognition import is_ours
+from canonical.engine.pricing import UNSETTLED
 from canonical.engine.rows import TransactionKind
 from canonical.ledger.accounts import Account
 from canonical.money import minor_unit
@@ -28,17 +31,17 @@ def settle_retainers(
     on: date,
     *,
     rolls_on_last_day: bool = False,
-    approved: frozenset[str] | None = None,
+    reach: Reach = EVERYTHING,
 ) -> None:
     """Consume what was used up to `through`; roll over periods that ended before it (or on it).
 
-    `approved` narrows it to what a cut-off may take.
+    `reach` narrows it to what a cut-off may take.
     """
     over_before = through + timedelta(days=1) if rolls_on_last_day else through
     for line_id, (line, version) in _lines(book).items():
         grants = _grants(books, book, line_id, through, on)
         allowance = _allowance(book, line, version)
-        works = _unsettled(books, book, line, approved)
+        works = _unsettled(books, book, line, reach, on)
         known = len(allowance.rows)
         uses = allowance.settle(works, grants, through, over_before)
         _post_uses(books, book, line, version, uses, on)
@@ -80,17 +83,16 @@ def _allowance(book: ContractBook, line: RetainerLine, version: ContractVersion)
 
 
 def _unsettled(
-    books: Books, book: ContractBook, line: RetainerLine, approved: frozenset[str] | None
+    books: Books, book: ContractBook, line: RetainerLine, reach: Reach, on: date
 ) -> list[Work]:
+    """What waits for its allowance, in the order of consumption."""
     found = []
-    for work in book.works.values():
-        if approved is not None and work.id not in approved:
-            continue
-        progress = book.progress.get(work.id)
-        is_settled = progress is not None and progress.covered is not None
-        taker = book.terms.line_for(book.terms.on(work.work_date), work)
+    for held in brought_up_to_date(book, books.exchange(on)).held.values():
+        work = held.price.work
+        taker = book.terms.place(work).line
         mine = taker is not None and taker.line_id == line.line_id
-        if mine and not is_settled and is_ours(books, work) and work.id not in book.flagged:
+        waits = held.reason == UNSETTLED and work.id not in book.flagged
+        if mine and waits and reach.takes(work):
             found.append(work)
     return sorted(found, key=Work.order)
 

@@ -8,14 +8,15 @@ row by row; that is how the store proves what it holds.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, cast
 
 from canonical.contract import ContractVersion
-from canonical.engine.books import Books, ContractBook
+from canonical.engine.books import Books
+from canonical.engine.contract_book import ContractBook
 from canonical.engine.deliveries import RECALLED, hear_rates, hear_recall
 from canonical.engine.fold import Step, decide, hear, open_books
 from canonical.engine.story import Event, Recall, SpotRates
@@ -68,8 +69,7 @@ class Telling:
         rates = [fact for fact in chapter.facts if fact.rates is not None]
         for fact in rates:
             hear_rates(books, cast(SpotRates, fact.rates), fact.on)
-        for work in chapter.works:
-            _hear_work(books, book, work)
+        book.approve(_news(books, book, chapter.works))
         book.submitted = {
             work.id: work._replace(contract=book.terms.id) for work in chapter.submitted
         }
@@ -86,20 +86,30 @@ class Telling:
             heapq.heappush(self.later, later)
 
 
-def _hear_work(books: Books, book: ContractBook, work: Work) -> None:
-    """An entry as it stands now. More hours on a billed entry leave what is billed where it is;
-    approved again as it was billed, it needs no credit; the first approval stands."""
-    work = work._replace(contract=book.terms.id)
+def _news(books: Books, book: ContractBook, works: Iterable[Work]) -> list[Work]:
+    """Entries as they stand now, those that say something new. More hours on a billed entry leave
+    what is billed where it is; approved again as it was billed, an entry needs no credit; the first
+    approval stands."""
+    found, known = [], book.works
+    for told in works:
+        work = _in_its_contract(books, book, told)
+        before = known.get(work.id)
+        if before is not None:
+            _approve_again(book, work.id)
+            if before._replace(approved_at=work.approved_at) == work:
+                continue
+        found.append(work)
+    return found
+
+
+def _in_its_contract(books: Books, book: ContractBook, work: Work) -> Work:
+    """With its contract's name, and a cost in its contract's currency."""
+    if work.contract != book.terms.id:
+        work = work._replace(contract=book.terms.id)
     if work.expense is not None and not work.expense.rate:
         rate = _rate_of(books, book, work, work.expense.currency)
         work = work._replace(expense=work.expense._replace(rate=rate))
-    known = book.works.get(work.id)
-    if known is not None:
-        _approve_again(book, work.id)
-        if known._replace(approved_at=work.approved_at) == work:
-            return
-    book.works[work.id] = work
-    book.recalled.pop(work.id, None)
+    return work
 
 
 def _rate_of(books: Books, book: ContractBook, work: Work, currency: str) -> Decimal:
@@ -115,5 +125,4 @@ def _rate_of(books: Books, book: ContractBook, work: Work, currency: str) -> Dec
 
 def _approve_again(book: ContractBook, entry: str) -> None:
     book.progress_of(entry).recall_pending = False
-    if book.flagged.get(entry) == RECALLED:
-        del book.flagged[entry]
+    book.unflag(entry, RECALLED)

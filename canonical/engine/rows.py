@@ -43,14 +43,75 @@ class Part(NamedTuple):
     """Its price, where it has one; in the invoice's currency."""
 
 
+class TransactionKind(StrEnum):
+    TIME = "time"
+    EXPENSE = "expense"
+    DISBURSEMENT = "disbursement"
+    RETAINER = "retainer"
+    SCHEDULE = "schedule"
+    MILESTONE = "milestone"
+    RETENTION = "retention"
+    RETENTION_RELEASE = "retention_release"
+    DISCOUNT = "early_payment_discount"
+
+
+class Taken(NamedTuple):
+    """What of one payer's share of a portion is not to be billed (any more): billed net of
+    re-billable credits, conceded, written down. A write-up makes the amount smaller."""
+
+    quantity: Decimal = ZERO
+    amount: Decimal = ZERO
+    """In invoice currency."""
+    measure: Decimal = ZERO
+    """In contract currency: what caps count."""
+
+    def plus(self, more: Taken) -> Taken:
+        return Taken(
+            self.quantity + more.quantity, self.amount + more.amount, self.measure + more.measure
+        )
+
+
+class Common(NamedTuple):
+    """What all transactions of one column say, in the order of their fields."""
+
+    contract: str
+    version: int
+    line_id: str
+    entity: str
+    customer: str
+    kind: TransactionKind
+    currency: str
+    rate_currency: str
+    fx: Decimal | None
+    tax_code: str
+    credit_to: Account | None
+
+
+class DocumentKey(NamedTuple):
+    """What goes on one document."""
+
+    contract: str
+    entity: str
+    customer: str
+    currency: str
+
+
+class Column(NamedTuple):
+    """What all charges of one line, version, payer and kind have in common."""
+
+    key: DocumentKey
+    line: ContractLine
+    version: ContractVersion
+    """Of the work date."""
+    words: Common
+    """The same, as every transaction says it."""
+
+
 class Charge(NamedTuple):
     """One payer's share of a priced portion that may be billed now."""
 
     price: Price
-    line: ContractLine
-    version: ContractVersion
-    """Of the work date."""
-    customer: str
+    column: Column
     quantity: Decimal
     amount: Decimal
     """In invoice currency, rounded once, before any discount."""
@@ -69,20 +130,11 @@ class Held(NamedTuple):
     cap_id: str = ""
 
 
-class TransactionKind(StrEnum):
-    TIME = "time"
-    EXPENSE = "expense"
-    DISBURSEMENT = "disbursement"
-    RETAINER = "retainer"
-    SCHEDULE = "schedule"
-    MILESTONE = "milestone"
-    RETENTION = "retention"
-    RETENTION_RELEASE = "retention_release"
-    DISCOUNT = "early_payment_discount"
-
-
 class Transaction(NamedTuple):
-    """One billing transaction. Immutable; a credit is another one that names it."""
+    """One billing transaction. Immutable; a credit is another one that names it.
+
+    The fields are in the order of what is common to many: `Common` and `Tariff` go in as they are.
+    """
 
     id: str
     document: str
@@ -92,16 +144,22 @@ class Transaction(NamedTuple):
     entity: str
     customer: str
     kind: TransactionKind
+    currency: str
+    rate_currency: str
+    fx: Decimal | None
+    tax_code: str
+    credit_to: Account | None
+    """Where billing credits it; empty: the contract position."""
     source: str
     """The entry, or the fee's business key."""
     portion: int
     work_date: date
-    description: str
-    quantity: Decimal
+    service_period: str
     rate: Decimal
     rate_basis: str
     beaten: tuple[str, ...]
-    currency: str
+    description: str
+    quantity: Decimal
     amount: Decimal
     """quantity x rate [x fx], rounded once."""
     discount: Decimal
@@ -109,18 +167,12 @@ class Transaction(NamedTuple):
     """After discount, without tax: what the ledger and the document's net count."""
     measure: Decimal
     """In contract currency, before discount: what caps count."""
-    rate_currency: str
-    fx: Decimal | None
     unrounded: Decimal
-    tax_code: str
-    credit_to: Account | None
-    """Where billing credits it; empty: the contract position."""
     limits: tuple[tuple[str, Decimal], ...]
     """What it consumes of each limit, by the limit's key."""
     credits: str = ""
     """The transaction that this one credits."""
     concession: bool = False
-    service_period: str = ""
 
 
 class DocumentType(StrEnum):

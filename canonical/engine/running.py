@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 
-from canonical.engine.books import Books, ContractBook
-from canonical.engine.charging import look
+from canonical.engine.books import Books
+from canonical.engine.charging import Reach, look
+from canonical.engine.contract_book import ContractBook
 from canonical.engine.counting import count_billed
-from canonical.engine.documents import Draft, Heading, draw_up, register, store
-from canonical.engine.drafting import DocumentKey, by_document, drafts_of
+from canonical.engine.documents import Heading, draw_up, store, withdraw
+from canonical.engine.drafting import by_document, drafts_of
+from canonical.engine.grouping import Draft
 from canonical.engine.issuing import issue
-from canonical.engine.looks import Look
-from canonical.engine.recognition import is_ours
+from canonical.engine.offers import Look
 from canonical.engine.retainers import settle_retainers
-from canonical.engine.rows import Case, Document, DocumentType
+from canonical.engine.rows import Case, Document, DocumentKey, DocumentType
 from canonical.engine.story import Cutoff, Moment, Post
 from canonical.errors import RuleViolation
 from canonical.landscape import Owner
@@ -45,25 +45,18 @@ def run_billing(books: Books, cutoff: Cutoff, moment: Moment) -> list[Document]:
     approved_by = end_of(cutoff.approved_through or moment)
     through = cutoff.through or approved_by.date()
     chosen = [books.contract(name) for name in cutoff.contracts] or list(books.contracts.values())
-    take = _takes(books, through, approved_by)
+    reach = Reach(through, approved_by)
     for book in chosen:
-        ready = frozenset(work.id for work in book.works.values() if take(work))
-        settle_retainers(books, book, through, on, approved=ready)
+        settle_retainers(books, book, through, on, reach=reach)
     count_billed(books, on)
-    found = look(
-        chosen,
-        take,
-        on,
-        through,
-        books.consumed,
-        lambda currency, into: books.cross(currency, into, on),
-    )
+    found = look(chosen, reach, on, through, books.consumed, books.exchange(on))
     documents = _draw_up(books, cutoff, found, on, through)
-    for book, charge in found.charges:
-        keep_hours_before(book, charge.price.work)
+    for charge in found.charges:
+        if charge.price.work.hours_before is not None:
+            keep_hours_before(books.contracts[charge.column.key.contract], charge.price.work)
     for book in chosen:
         book.runs += 1
-        book.held = [held for each, held in found.held if each is book]
+        book.held = [held for held in found.held if held.price.work.contract == book.terms.id]
     if cutoff.draft:
         return documents
     return [each for each in documents if _issue_if_taxed_alike(books, cutoff, each)]
@@ -77,26 +70,17 @@ def keep_hours_before(book: ContractBook, work: Work) -> None:
             progress.hours_before = work.hours_before
 
 
-def _takes(books: Books, through: date, approved_by: datetime) -> Callable[[Work], bool]:
-    """What a cut-off takes, however old."""
-
-    def take(work: Work) -> bool:
-        in_time = work.work_date <= through and work.approved_at <= approved_by
-        return in_time and is_ours(books, work)
-
-    return take
-
-
 def _draw_up(books: Books, cutoff: Cutoff, found: Look, on: date, through: date) -> list[Document]:
     groups = by_document(found.charges)
     names = {
         key: _name(books, cutoff, key, number, len(groups), through)
         for number, key in enumerate(groups, start=1)
     }
-    return [
-        draw_up_and_store(books, key, drafts_of(group, names[key]), names[key], on, through)
-        for key, group in groups.items()
-    ]
+    documents = []
+    for key, group in groups.items():
+        drafts = drafts_of(group, names[key])
+        documents.append(draw_up_and_store(books, key, drafts, names[key], on, through))
+    return documents
 
 
 def draw_up_and_store(
@@ -225,8 +209,7 @@ def discard_draft(books: Books, name: str) -> None:
         raise RuleViolation(f"invoice {name} is posted; credit it instead of discarding it")
     for row_id in books.of_document.pop(name):
         row = books.transactions.pop(row_id)
-        register(books, row, -1)
-        books.counted.pop(row_id, None)
+        withdraw(books, row)
         progress = books.contracts[row.contract].progress_of(row.source)
         if not any(taken.quantity for taken in progress.taken.values()):
             progress.hours_before = None

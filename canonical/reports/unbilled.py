@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from canonical.contract import ContractLine, ContractVersion
 from canonical.engine.books import Books, ContractBook
-from canonical.engine.drafting import credit_to, kind_of
-from canonical.engine.looks import Look
+from canonical.engine.columns import kind_of
+from canonical.engine.offers import Look
 from canonical.engine.recognition import UNDER_REVIEW, WAITING, open_nets, survey
 from canonical.engine.rows import Charge, Transaction, TransactionKind
 from canonical.ledger.accounts import Account
@@ -100,17 +100,16 @@ def _ready(book: ContractBook, found: Look, nets: dict[str, Decimal]) -> Iterato
     """All charges of one entry are of one line; its net is theirs together."""
     first: dict[str, Charge] = {}
     quantities: dict[str, Decimal] = {}
-    for _book, charge in found.charges:
+    for charge in found.charges:
         key = charge.price.work.id
         first.setdefault(key, charge)
         quantities[key] = quantities.get(key, ZERO) + charge.quantity
     for key, charge in first.items():
-        work, line = charge.price.work, charge.line
-        kind = kind_of(work, line)
-        if kind not in _FOLLOWS_ITS_BILLING:
-            state = _state(credit_to(line, kind), UnbilledState.READY)
-            place = _place(book, line, charge.version)
-            yield _part(place, state, kind.value, line, work, quantities[key], nets[key])
+        column, work = charge.column, charge.price.work
+        if column.words.kind not in _FOLLOWS_ITS_BILLING:
+            state = _state(column.words.credit_to, UnbilledState.READY)
+            place, kind = _place(book, column.line, column.version), column.words.kind.value
+            yield _part(place, state, kind, column.line, work, quantities[key], nets[key])
 
 
 def _state(account: Account | None, usual: UnbilledState) -> UnbilledState:
@@ -196,7 +195,7 @@ def _under_review(book: ContractBook) -> Iterator[Unbilled]:
 
 def _held(book: ContractBook, found: Look) -> Iterator[Unbilled]:
     """Not revenue and on no invoice; a fee is held as an amount."""
-    for _book, held in found.held:
+    for held in found.held:
         if held.reason in (UNDER_REVIEW, WAITING):
             continue
         work = held.price.work

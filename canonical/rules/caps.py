@@ -149,16 +149,14 @@ def cut(
     one unit costs before rounding. Of equally tight limits the first one is named."""
     fits_quantity, fits_amount, binding = quantity, amount, ""
     for limit in limits:
-        room = max(limit.height - consumed.get(limit.key, ZERO), ZERO)
+        room = limit.height - consumed.get(limit.key, ZERO)
+        if room >= (fits_quantity if limit.by_hours else fits_amount):
+            continue
+        room, binding = max(room, ZERO), limit.cap_id
         if limit.by_hours:
-            if room >= fits_quantity:
-                continue
             fits_quantity, fits_amount = room, round_half_up(room * unit_price, step)
         else:
-            if room >= fits_amount:
-                continue
             fits_quantity, fits_amount = _quantity_for(room, quantity, unit_price), room
-        binding = limit.cap_id
     if binding and (not fits_quantity or (amount and not fits_amount)):
         return Cut(ZERO, ZERO, binding)
     return Cut(fits_quantity, fits_amount, binding)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from canonical.contract import ContractVersion, ExpensesLine
 from canonical.errors import RuleViolation
-from canonical.rules.pricing import ExpenseCost, Price, Work
+from canonical.rules.pricing import ExpenseCost, Price, Tariff, Work
 from canonical.terms.lines import UnitRate
 
 METHOD = "expenses"
@@ -39,19 +39,22 @@ def prices(line: ExpensesLine, version: ContractVersion, works: Sequence[Work]) 
 
 
 def _expense_price(line: ExpensesLine, version: ContractVersion, work: Work) -> Price:
+    return Price(work, 1, work.quantity, _tariff(line, version, work))
+
+
+def _tariff(line: ExpensesLine, version: ContractVersion, work: Work) -> Tariff:
     cost = _cost_of(work)
     label = cost.category or "expense"
     if cost.disbursement:
         paid = (cost.net + cost.vat) * cost.rate
-        return Price(work, 1, work.quantity, paid, "disbursement at cost", (), label)
+        return Tariff(paid, "disbursement at cost", (), label)
     own = unit_rate(line, cost.category, work.work_date)
     if own is not None:
         basis = f"{cost.units:f} x {own.billed:f}"
-        return Price(work, 1, work.quantity, cost.units * own.billed, basis, (), label)
+        return Tariff(cost.units * own.billed, basis, (), label)
     base = billable_cost(line, cost)
     rate = base * (1 + line.markup_percent / HUNDRED)
-    basis = f"cost {base:f} {version.currency} + {line.markup_percent} %"
-    return Price(work, 1, work.quantity, rate, basis, (), label)
+    return Tariff(rate, f"cost {base:f} {version.currency} + {line.markup_percent} %", (), label)
 
 
 def billable_cost(line: ExpensesLine, cost: ExpenseCost) -> Decimal:

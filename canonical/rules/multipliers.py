@@ -10,6 +10,7 @@ from typing import NamedTuple
 from canonical.terms.policies import Multipliers, Stacking
 
 ONE = Decimal(1)
+ZERO = Decimal(0)
 
 
 class Segment(NamedTuple):
@@ -21,20 +22,37 @@ class Segment(NamedTuple):
     """Why, e.g. `overtime 1.5x`; empty for plain hours."""
 
 
+class Premiums(NamedTuple):
+    """What an hour of one day is multiplied by, within the day's plain hours and beyond them."""
+
+    plain: Decimal
+    plain_label: str
+    over: Decimal
+    over_label: str
+
+
+def premiums_on(policy: Multipliers, work_date: date) -> Premiums:
+    """The premiums of a day, stacked as the policy says."""
+    day = _day_factors(policy, work_date)
+    return Premiums(
+        *_combined(policy.stacking, day),
+        *_combined(policy.stacking, [*day, ("overtime", policy.overtime)]),
+    )
+
+
 def segments(
-    policy: Multipliers, quantity: Decimal, hours_before: Decimal, work_date: date
+    policy: Multipliers, premiums: Premiums, quantity: Decimal, hours_before: Decimal
 ) -> list[Segment]:
     """The parts of an entry, when the person worked `hours_before` on that day already."""
-    day = _day_factors(policy, work_date)
     plain, over = _split_overtime(policy, quantity, hours_before)
-    found = [
-        (plain, *_combined(policy.stacking, day)),
-        (over, *_combined(policy.stacking, [*day, ("overtime", policy.overtime)])),
+    if not plain:
+        return [Segment(quantity, premiums.over, premiums.over_label)]
+    if not over or premiums.plain == premiums.over:
+        return [Segment(quantity, premiums.plain, premiums.plain_label)]
+    return [
+        Segment(plain, premiums.plain, premiums.plain_label),
+        Segment(over, premiums.over, premiums.over_label),
     ]
-    if found[0][1] == found[1][1] or not plain:
-        factor, label = found[0][1:] if plain else found[1][1:]
-        return [Segment(quantity, factor, label)]
-    return [Segment(*part) for part in found if part[0]]
 
 
 def _day_factors(policy: Multipliers, work_date: date) -> list[tuple[str, Decimal]]:
@@ -50,8 +68,8 @@ def _split_overtime(
     policy: Multipliers, quantity: Decimal, hours_before: Decimal
 ) -> tuple[Decimal, Decimal]:
     if policy.daily_over is None:
-        return quantity, Decimal(0)
-    plain = min(quantity, max(policy.daily_over - hours_before, Decimal(0)))
+        return quantity, ZERO
+    plain = min(quantity, max(policy.daily_over - hours_before, ZERO))
     return plain, quantity - plain
 
 

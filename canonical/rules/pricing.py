@@ -60,9 +60,24 @@ class Work(NamedTuple):
     """What its person worked before it on its day, as a look found it; it counts towards
     overtime."""
 
+    def after(self, hours: Decimal) -> Work:
+        """Told what was worked before it."""
+        return Work(*self[:-1], hours)
+
     def order(self) -> tuple[date, datetime, str]:
         """The order of consumption (convention 8)."""
         return self.work_date, self.approved_at, self.id
+
+
+class Tariff(NamedTuple):
+    """At what rate a unit is billed, and why; many portions share one."""
+
+    rate: Decimal
+    """Contract currency per unit, never rounded."""
+    basis: str
+    beaten: tuple[str, ...] = ()
+    """The rate rows that would have applied, had none stronger been there."""
+    description: str = ""
 
 
 class Price(NamedTuple):
@@ -71,12 +86,15 @@ class Price(NamedTuple):
     work: Work
     portion: int
     quantity: Decimal
-    rate: Decimal
-    """Contract currency per unit, never rounded."""
-    basis: str
-    beaten: tuple[str, ...] = ()
-    """The rate rows that would have applied, had none stronger been there."""
-    description: str = ""
+    tariff: Tariff
+
+    @property
+    def rate(self) -> Decimal:
+        return self.tariff.rate
+
+    @property
+    def description(self) -> str:
+        return self.tariff.description
 
 
 class Fee(NamedTuple):

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from canonical.contract import ContractVersion
 from canonical.money import round_half_up
-from canonical.rules.pricing import Fee, LineFacts, Price, Work
+from canonical.periods import period_of
+from canonical.rules.pricing import Fee, LineFacts, Price, Tariff, Work
 from canonical.terms.lines import RetainerLine, RetainerPeriod, UnusedAtClose
 
 METHOD = "retainer"
@@ -60,16 +61,12 @@ def _name(period: RetainerPeriod, first: date) -> str:
 def prices(line: RetainerLine, version: ContractVersion, works: Sequence[Work]) -> list[Price]:
     """Overage at its own rate, in arrears: the quantity of each work here is what no allowance
     covered."""
+    months = {period_of(work.work_date) for work in works}
+    tariffs = {
+        month: Tariff(line.overage_rate, "overage", (), f"overage {month}") for month in months
+    }
     return [
-        Price(
-            work,
-            1,
-            work.quantity,
-            line.overage_rate,
-            "overage",
-            (),
-            f"overage {work.work_date:%Y-%m}",
-        )
+        Price(work, 1, work.quantity, tariffs[period_of(work.work_date)])
         for work in works
         if work.quantity
     ]

@@ -22,14 +22,8 @@ def shares(
     """Rounded down, left-over units to the largest remainders, ties in listed order."""
     if len(weights) == 1:
         return [Share(quantity, amount)]
-    return [
-        Share(*part)
-        for part in zip(
-            allocate(quantity, weights, QUANTITY_STEP),
-            allocate(amount, weights, step),
-            strict=True,
-        )
-    ]
+    quantities = allocate(quantity, weights, QUANTITY_STEP)
+    return list(map(Share, quantities, allocate(amount, weights, step)))
 
 
 def rest_shares(

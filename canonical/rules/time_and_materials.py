@@ -7,12 +7,13 @@ from datetime import date
 from decimal import Decimal
 
 from canonical.contract import ContractVersion, TimeAndMaterialsLine
-from canonical.rules.multipliers import ONE, segments
-from canonical.rules.pricing import Price, Work
+from canonical.rules.multipliers import ONE, Segment, premiums_on, segments
+from canonical.rules.pricing import Price, Tariff, Work
 from canonical.rules.rate_precedence import RateBook, Resolved
 from canonical.terms.policies import Multipliers, RateLevel
 
 METHOD = "time_and_materials"
+ZERO = Decimal(0)
 
 
 def prices(
@@ -23,51 +24,70 @@ def prices(
 
     Raises RateMissing for a role or date that no rate row covers.
     """
-    book = RateBook(line.line_id, line.rates)
+    card = _Card(line)
     if version.multipliers is not None:
-        return _with_multipliers(book, version.multipliers, works)
-    return [
-        Price(
-            work,
-            1,
-            work.quantity,
-            (found := book.resolve(work.person, work.role, work.work_date, work.id)).row.rate,
-            found.row.row,
-            tuple(row.row for row in found.beaten) if found.beaten else (),
-            _label(found, work),
-        )
-        for work in works
-    ]
+        return _with_multipliers(card, version.multipliers, works)
+    return [Price(work, 1, work.quantity, card.tariff(work)) for work in works]
 
 
-def _with_multipliers(book: RateBook, policy: Multipliers, works: Sequence[Work]) -> list[Price]:
+class _Card:
+    """The tariffs of one line, each made once."""
+
+    def __init__(self, line: TimeAndMaterialsLine) -> None:
+        self._book = RateBook(line.line_id, line.rates)
+        self._plain: dict[tuple[str, str], list[tuple[date, date, Tariff]]] = {}
+        """By person and role: tariffs with the first and the last day of each."""
+        self._raised: dict[tuple[int, Decimal, str], Tariff] = {}
+
+    def tariff(self, work: Work) -> Tariff:
+        """Of the work's person, role and date."""
+        day = work.work_date
+        for first, last, tariff in self._plain.get((work.person, work.role), ()):
+            if first <= day <= last:
+                return tariff
+        return self._find(work)
+
+    def _find(self, work: Work) -> Tariff:
+        found = self._book.resolve(work.person, work.role, work.work_date, work.id)
+        tariff = _tariff(found, work)
+        known = self._plain.setdefault((work.person, work.role), [])
+        known.append((found.first, found.last, tariff))
+        return tariff
+
+    def raised(self, plain: Tariff, part: Segment) -> Tariff:
+        """A tariff times the factor of a part of a day."""
+        key = (id(plain), part.factor, part.label)
+        found = self._raised.get(key)
+        if found is None:
+            found = self._raised[key] = _raised(plain, part)
+        return found
+
+
+def _tariff(resolved: Resolved, work: Work) -> Tariff:
+    row = resolved.row
+    personal = row.level is RateLevel.PERSON
+    label = work.person if personal else work.role or work.person
+    return Tariff(row.rate, row.row, tuple(each.row for each in resolved.beaten), label)
+
+
+def _raised(plain: Tariff, part: Segment) -> Tariff:
+    basis = plain.basis if part.factor == ONE else f"{plain.basis} x{part.factor}"
+    label = f"{plain.description} {part.label}".rstrip()
+    return Tariff(plain.rate * part.factor, basis, plain.beaten, label)
+
+
+def _with_multipliers(card: _Card, policy: Multipliers, works: Sequence[Work]) -> list[Price]:
+    premiums = {day: premiums_on(policy, day) for day in {work.work_date for work in works}}
     worked: dict[tuple[str, date], Decimal] = {}
     found: list[Price] = []
     for work in works:
         day = (work.person, work.work_date)
         before = work.hours_before
         if before is None:
-            before = worked.get(day, Decimal(0))
+            before = worked.get(day, ZERO)
         worked[day] = before + work.quantity
-        resolved = book.resolve(work.person, work.role, work.work_date, work.id)
-        for number, part in enumerate(
-            segments(policy, work.quantity, before, work.work_date), start=1
-        ):
-            plain = part.factor == ONE
-            found.append(
-                Price(
-                    work,
-                    number,
-                    part.quantity,
-                    resolved.row.rate * part.factor,
-                    resolved.row.row if plain else f"{resolved.row.row} x{part.factor}",
-                    tuple(row.row for row in resolved.beaten),
-                    f"{_label(resolved, work)} {part.label}".rstrip(),
-                )
-            )
+        plain = card.tariff(work)
+        parts = segments(policy, premiums[work.work_date], work.quantity, before)
+        for number, part in enumerate(parts, start=1):
+            found.append(Price(work, number, part.quantity, card.raised(plain, part)))
     return found
-
-
-def _label(resolved: Resolved, work: Work) -> str:
-    personal = resolved.row.level is RateLevel.PERSON
-    return work.person if personal else work.role or work.person

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from canonical.contract import ContractVersion
 from canonical.engine.books import Books, ContractBook
-from canonical.engine.charging import priced
+from canonical.engine.pricing import prices_of
 from canonical.engine.rows import Realisation
 from canonical.money import minor_unit, round_half_up
 from canonical.rules import work_rules
@@ -51,7 +51,8 @@ def _standard_value(book: ContractBook) -> Decimal:
     """Entries at their own rates, before anything is taken away or added; all hours of a retainer
     at the rate of its overage."""
     step = minor_unit(book.terms.versions[0].currency)
-    prices = priced(book, lambda entry: _retainer_of(book, book.works[entry]) is None)
+    hourly = [work for work in book.works.values() if _retainer_of(book, work) is None]
+    prices = prices_of(book, hourly)
     for work in book.works.values():
         if (found := _retainer_of(book, work)) is not None:
             prices += work_rules()[found[0].method].prices(found[0], found[1], [work])

@@ -144,7 +144,7 @@ def test_the_net_of_a_line_is_the_sum_of_rounded_amounts_not_hours_times_rate() 
 def test_over_the_limit_the_grouping_coarsens_until_it_fits(
     limit: int, lines: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("canonical.engine.documents.LINES_MAX", limit)
+    monkeypatch.setattr("canonical.engine.grouping.LINES_MAX", limit)
     many = [
         make_entry("1", f"2026-03-{n % 28 + 1:02d}", external_id=f"t-{n:02d}") for n in range(60)
     ]
@@ -155,7 +155,7 @@ def test_over_the_limit_the_grouping_coarsens_until_it_fits(
 
 
 def test_the_coarsest_grouping_is_kept_even_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canonical.engine.documents.LINES_MAX", 1)
+    monkeypatch.setattr("canonical.engine.grouping.LINES_MAX", 1)
     assert len(grouped(InvoiceGrouping.ENTRY).lines) == LINES[InvoiceGrouping.ROLE]
 
 

@@ -202,7 +202,7 @@ def test_a_broken_invariant_is_found() -> None:
     with pytest.raises(InvariantBroken, match="limit contract/C-1/NTE counts 1"):
         check(books, END)
     books.consumed.clear()
-    del books.contracts["C-1"].works["A"]
+    books.contracts["C-1"].drop("A")
     with pytest.raises(InvariantBroken, match="2 billed net of credits, 0 approved"):
         check(books, END)
 

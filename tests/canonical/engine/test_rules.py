@@ -16,7 +16,7 @@ from canonical.invoice import TaxCategory
 from canonical.rules import fee_rules, work_rules
 from canonical.rules.caps import Limit, cut
 from canonical.rules.labour_discount import discounts
-from canonical.rules.multipliers import segments
+from canonical.rules.multipliers import premiums_on, segments
 from canonical.rules.progress import (
     Baseline,
     Report,
@@ -117,7 +117,7 @@ def test_premiums_split_the_hours_of_a_day(
         holidays=(HOLIDAY_SATURDAY,),
         stacking=stacking,
     )
-    found = segments(policy, Decimal(hours), Decimal(before), day)
+    found = segments(policy, premiums_on(policy, day), Decimal(hours), Decimal(before))
     assert [(each.quantity, each.factor) for each in found] == [
         (Decimal(quantity), Decimal(factor)) for quantity, factor in expected
     ]
