@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from canonical.client import Client
-from canonical.engine.documents import AGENT, UNTAXED
+from canonical.engine.columns import AGENT, UNTAXED
 from canonical.errors import RuleViolation, SetupInvalid
 from canonical.invoice import TaxRow
 from canonical.landscape import LegalEntity, TaxRule
