@@ -174,7 +174,9 @@ def _listener(host: str, port: int) -> socket.socket:
 @asynccontextmanager
 async def _engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
     url = settings.database_url.get_secret_value()
-    engine = create_engine(url, pool_size=settings.database_pool_size)
+    engine = create_engine(
+        url, pool_size=settings.database_pool_size, audit_keys=settings.audit_keys
+    )
     try:
         yield engine
     finally:

@@ -11,6 +11,7 @@ from canonical.errors import DomainError
 from runtime.exit import end_process
 from runtime.settings import SettingsError
 from workers.commands import (
+    audit,
     bill,
     cases,
     data,
@@ -47,6 +48,7 @@ for commands in (
     data,
     inbox,
     cases,
+    audit,
     bill,
     report,
     operations,

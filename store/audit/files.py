@@ -112,7 +112,7 @@ class _Read(NamedTuple):
 
 
 def verify_file(
-    path: Path, keys: PublicKeys, chain: str = "", witness: Checkpoint | None = None
+    path: Path, keys: PublicKeys, chain: str = "", witnesses: Sequence[Checkpoint] = ()
 ) -> Verdict:
     """Verify an export, of a certain chain if it is named. Ages are as of the export.
 
@@ -123,7 +123,8 @@ def verify_file(
     begin = first.line if first is not None and isinstance(first.line, Begin) else None
     name = chain or (begin.chain if begin is not None else path.name)
     at = begin.exported_at if begin is not None else datetime.max.replace(tzinfo=UTC)
-    reader = _FileReader(Verifier(name, keys, at, witness=witness), keys, name, at)
+    verifier = Verifier(name, keys, at, witness=witness_for(name, witnesses))
+    reader = _FileReader(verifier, keys, name, at)
     if begin is None:
         reader.problem(1, "it does not begin as an export does")
     elif begin.chain != name:

@@ -16,7 +16,8 @@ from workers.local.secrets import make_secrets
 def encrypted(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     made = make_secrets(tmp_path_factory.mktemp("encrypted"), "password")
     sealing = made.sealing("http://127.0.0.1:8233")
-    return Settings.model_validate({**settings.model_dump(), **sealing})
+    keys = {**sealing, "audit_keys": made.audit_key}
+    return Settings.model_validate({**settings.model_dump(), **keys})
 
 
 @pytest.mark.usefixtures("c2c")

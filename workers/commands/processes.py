@@ -14,6 +14,7 @@ from runtime.telemetry import start_telemetry
 from runtime.temporal import metrics_runtime
 from workers.commands.common import out, reach_temporal, run, settings_with_logs, until_stopped
 from workers.schedules import apply_schedules
+from workers.sealing import sealing
 from workers.wiring import build_workers, open_house, running
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,8 @@ async def _work(settings: Settings, *, main: bool, systems: list[str] | None, ap
         if apply:
             await apply_schedules(temporal, house)
         workers = build_workers(temporal, house, main=main, systems=systems)
+        if main:
+            await stack.enter_async_context(sealing(settings, house.engine))
         await stack.enter_async_context(running(workers))
         log.info("worker.ready", task_queues=[each.task_queue for each in workers])
         await until_stopped()

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runtime.settings import Settings
+from runtime.settings import NamedKey, Settings
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The variables of a stack's own processes."""
     sealing = {
-        "C2C_PAYLOAD_KEYS": ",".join(
-            f"{key.id}:{base64.b64encode(key.secret.get_secret_value()).decode()}"
-            for key in settings.payload_keys
-        ),
+        "C2C_PAYLOAD_KEYS": _written(settings.payload_keys),
+        "C2C_AUDIT_KEYS": _written(settings.audit_keys),
         "C2C_CODEC_READERS": ",".join(
             f"{each.name}:{each.digest.hex()}" for each in settings.codec_readers
         ),
@@ -31,6 +29,12 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "C2C_SECONDS_PER_BUSINESS_DAY": str(settings.seconds_per_business_day),
         "C2C_GATEWAY_PORT": str(settings.gateway_port),
     }
+
+
+def _written(keys: Sequence[NamedKey]) -> str:
+    return ",".join(
+        f"{key.id}:{base64.b64encode(key.secret.get_secret_value()).decode()}" for key in keys
+    )
 
 
 def write_environment(path: Path, environment: Mapping[str, str]) -> None:

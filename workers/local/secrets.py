@@ -34,6 +34,7 @@ class StackSecrets:
     kantata_token: str
     signing: str
     payload_key: str
+    audit_key: str
     codec_reader: str
 
     @property
@@ -65,7 +66,8 @@ def make_secrets(directory: Path, tryton_password: str) -> StackSecrets:
         webhook_path=secrets.token_hex(24),
         kantata_token=secrets.token_hex(24),
         signing="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
-        payload_key="local:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        payload_key=_named_key(),
+        audit_key=_named_key(),
         codec_reader=f"local:{hashlib.sha256(codec_token.encode()).hexdigest()}",
     )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -83,3 +85,7 @@ def make_secrets(directory: Path, tryton_password: str) -> StackSecrets:
         path.touch(mode=0o600)
         path.write_text(value)
     return made
+
+
+def _named_key() -> str:
+    return "local:" + base64.b64encode(secrets.token_bytes(32)).decode()

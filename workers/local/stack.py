@@ -253,6 +253,7 @@ class LocalStack:
         self.settings = Settings.model_validate(
             {
                 **sealing,
+                "audit_keys": self.secrets.audit_key,
                 "environment_id": places.ENVIRONMENT,
                 "database_url": self.postgres.sqlalchemy_url("client_to_cash"),
                 "temporal_address": self.temporal.address,
