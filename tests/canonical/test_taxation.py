@@ -8,7 +8,7 @@ import pytest
 
 from canonical.client import Client
 from canonical.contract import InvoiceGrouping, TaxMode
-from canonical.engine.documents import AGENT, UNTAXED
+from canonical.engine.columns import AGENT, UNTAXED
 from canonical.engine.story import Credit, Event, Post
 from canonical.errors import CurrencyMismatch, RuleViolation, SetupInvalid
 from canonical.invoice import Invoice, InvoiceType, TaxCategory

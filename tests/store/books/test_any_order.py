@@ -66,8 +66,8 @@ class Stories(RuleBasedStateMachine):
     def begin(self, seed: int, works: list[Worked]) -> None:
         self.random = Random(seed)
         number = next(self.numbers)
-        self.one = Side(self.engine, f"a{number}", forgets=False)
-        self.other = Side(self.engine, f"b{number}", forgets=True)
+        self.one = Side(self.engine, f"one-{number}", forgets=False)
+        self.other = Side(self.engine, f"two-{number}", forgets=True)
         self.now = FIRST_MOMENT
         self.items: dict[str, Item] = {}
         self.waiting: list[Item | Paid] = []
