@@ -45,6 +45,8 @@ class TemporalOptions:
     ui_port: int | None = None
     metrics_port: int | None = None
     with_ui: bool = False
+    codec_endpoint: str | None = None
+    """Where the UI has payloads decoded."""
     search_attributes: Mapping[str, str] = field(default_factory=dict)
     dynamic_config: Mapping[str, object] = field(default_factory=dict)
     arguments: Sequence[str] = ()
@@ -153,6 +155,8 @@ class TemporalServer(Lifetime):
         # The UI's news and the version check would leave this machine.
         command += ["--dynamic-config-value", "frontend.enableServerVersionCheck=false"]
         ui_options = ["--ui-port", ui, "--ui-disable-news-fetch"]
+        if options.codec_endpoint is not None:
+            ui_options += ["--ui-codec-endpoint", options.codec_endpoint]
         command += ui_options if options.with_ui else ["--headless"]
         if options.database is not None:
             command += ["--db-filename", str(options.database)]
