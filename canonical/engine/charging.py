@@ -61,9 +61,14 @@ def look(
     return looks[0] if len(looks) == 1 else _joined(looks, run_on, consumed)
 
 
-def _joined(looks: Sequence[Look], run_on: date, consumed: Mapping[str, Decimal]) -> Look:
+def _joined(looks: Sequence[Look], run_on: date, before: Mapping[str, Decimal]) -> Look:
+    consumed = dict(before)
+    for each in looks:
+        changed = {key: used for key, used in each.consumed.items() if before.get(key) != used}
+        consumed |= changed
     return Look(
         run_on,
+        before,
         consumed,
         [fee for each in looks for fee in each.fees],
         [charge for each in looks for charge in each.charges],
@@ -135,8 +140,8 @@ def _look_at_one(seen: Seen, run_on: date, consumed: Mapping[str, Decimal]) -> L
 
 
 def _look_at(group: Sequence[Seen], run_on: date, consumed: Mapping[str, Decimal]) -> Look:
-    found = Look(run_on, dict(consumed), [fee for each in group for fee in each.fees])
     so_far = dict(consumed)
+    found = Look(run_on, dict(consumed), so_far, [fee for each in group for fee in each.fees])
     offers = []
     for each in group:
         found.held += each.held

@@ -60,6 +60,8 @@ class Look:
     run_on: date
     before: Mapping[str, Decimal]
     """What of each limit was consumed."""
+    consumed: Mapping[str, Decimal]
+    """The same, with what may be charged now."""
     fees: Sequence[Offer]
     charges: list[Charge] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
