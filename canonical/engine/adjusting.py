@@ -56,6 +56,11 @@ def write(books: Books, kind: WriteKind, event: Write, on: date) -> None:
     _post(books, book, kind, event, adjustments, day, on)
 
 
+def is_waiting(books: Books, event: Write) -> bool:
+    """Whether it is asked for, and a required approval is missing."""
+    return _book_of(books, event).flagged.get(event.entry) == WAITING
+
+
 class Steps(NamedTuple):
     """The minor units of the invoice's and of the contract's currency."""
 
@@ -75,7 +80,7 @@ def _approved_on(
     books: Books, book: ContractBook, event: Write, value: Decimal, on: date
 ) -> date | None:
     threshold = book.terms.at(on).second_approval_above
-    approvals = [Approved(each.by, each.role, each.on) for each in event.approvals]
+    approvals = [Approved(each.by, each.role, each.on) for each in event.approvals if each.on <= on]
     return effective_on(event.by, approvals, value, threshold, on)
 
 

@@ -14,7 +14,8 @@ from canonical.engine.charging import FOREVER, Reach, look
 from canonical.engine.contract_book import ContractBook
 from canonical.engine.contracts import check_version
 from canonical.engine.counting import count_billed
-from canonical.engine.crediting import CreditTerms, Left, Slice, credit, left_of, whole
+from canonical.engine.credit_notes import CreditTerms, Left, Slice, left_of, whole
+from canonical.engine.crediting import credit
 from canonical.engine.drafting import by_document, drafts_of
 from canonical.engine.issuing import issue
 from canonical.engine.modifying import catch_up, check_modification, fix_what_was_earned
@@ -225,10 +226,11 @@ def _delta(change: Change) -> Slice:
 def _rebill(
     books: Books, book: ContractBook, invoice: str, sources: set[str], name: str, on: date
 ) -> None:
-    """Bill again exactly what was credited, at today's terms."""
+    """Bill again exactly what was credited, at today's terms and at the exchange rate it had."""
     original = books.documents[invoice]
     count_billed(books, on)
-    reach, exchange = Reach(original.through, FOREVER), books.exchange(on)
+    rated_on = original.taxed_on or original.on
+    reach, exchange = Reach(original.through, FOREVER), books.exchange(rated_on)
     found = look([book], reach, on, original.through, books.consumed, exchange)
     charges = [
         each

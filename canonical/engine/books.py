@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from canonical.contract import ContractVersion
 from canonical.engine.contract_book import ContractBook as ContractBook
@@ -33,6 +34,14 @@ from canonical.money import minor_unit, reciprocal
 ZERO = Decimal(0)
 
 
+class Settled(NamedTuple):
+    """A part of an invoice that is open no more."""
+
+    amount: Decimal
+    payment: str = ""
+    """Cash, or what the customer deducted from it and is discharged of; empty: written off."""
+
+
 @dataclass(slots=True)
 class Receivable:
     """An invoice's open item; a credit note moves the item of the invoice that it credits."""
@@ -41,10 +50,9 @@ class Receivable:
     gross: Decimal
     opening: Decimal = ZERO
     """What the ledger carried for it before the story began."""
-    paid: Decimal = ZERO
     disputes: dict[str, Decimal] = field(default_factory=dict)
-    payments: list[tuple[str, Decimal]] = field(default_factory=list)
-    """What was applied, oldest first."""
+    settled: list[Settled] = field(default_factory=list)
+    """Oldest first; credits are not among them."""
 
     @property
     def disputed(self) -> Decimal:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from canonical.contract import ContractLine, ContractVersion, ExpensesLine
 from canonical.engine.contracts import Terms, kind_of_work
 from canonical.engine.rows import Column, Common, DocumentKey, TransactionKind
@@ -28,7 +30,9 @@ def column_of(
     version: ContractVersion,
     customer: str,
     kind: TransactionKind,
+    fx: Decimal | None,
 ) -> Column:
+    """`fx` is invoice currency per unit of contract currency; None where they are the same."""
     key = document_key(terms, line, version, customer)
     words = Common(
         contract=key.contract,
@@ -39,7 +43,7 @@ def column_of(
         kind=kind,
         currency=key.currency,
         rate_currency=version.currency,
-        fx=version.invoice_rate,
+        fx=fx,
         tax_code=tax_code(line, version, customer, kind),
         credit_to=credit_to(line, kind),
     )

@@ -7,17 +7,17 @@ from decimal import Decimal
 
 from canonical.engine.books import Books
 from canonical.engine.closing import accrue_unapproved, check_open, close_progress
-from canonical.engine.crediting import (
+from canonical.engine.credit_notes import (
     CreditTerms,
     Left,
     Slice,
-    credit,
     left_of,
     part,
     whole,
     with_retentions,
 )
-from canonical.engine.receivables import write_off
+from canonical.engine.crediting import credit
+from canonical.engine.receivables import write_off, write_off_residue
 from canonical.engine.recognition import recognise
 from canonical.engine.retainers import close_retainers, settle_retainers
 from canonical.engine.story import (
@@ -88,6 +88,8 @@ def take_credit(books: Books, event: Credit, on: date) -> None:
     )
     credit(books, event.invoice, slices, terms)
     _lower_recalled(books, event.invoice, slices)
+    if books.receivables[event.invoice].settled:
+        write_off_residue(books, event.invoice, on)
 
 
 def _slices(event: Credit, named: CreditedEntry, left: dict[str, Left]) -> list[Slice]:

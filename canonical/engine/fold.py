@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 
 from canonical.contract import ContractVersion
 from canonical.engine import deliveries as heard
-from canonical.engine.adjusting import write
+from canonical.engine.adjusting import is_waiting, write
 from canonical.engine.amending import amend, modify, review, take_effect
 from canonical.engine.books import Books, new_books
 from canonical.engine.contracts import check_version
@@ -32,7 +32,7 @@ from canonical.engine.recognition import recognise
 from canonical.engine.releasing import release_retention
 from canonical.engine.revaluation import revalue, reverse_due
 from canonical.engine.running import discard_draft, end_of, issue_draft, run_billing
-from canonical.engine.story import DELIVERIES, Amendment, Event, WriteKind
+from canonical.engine.story import DELIVERIES, Amendment, Event, Write, WriteKind
 from canonical.errors import RuleViolation
 from canonical.ledger.entity import EntityTerms
 
@@ -214,7 +214,16 @@ def decide(books: Books, step: Step) -> list[Step]:
     event = cast(Event, step.event)
     _take(books, event, on)
     follow(books, on)
+    asked = event.write_down or event.write_up
+    if asked is not None and is_waiting(books, asked):
+        return _approval_to_come(asked, step)
     return _later(books, event, step) if event.amendment is not None else []
+
+
+def _approval_to_come(asked: Write, step: Step) -> list[Step]:
+    """A write-down or write-up that waits is decided again on the day of its next approval."""
+    later = sorted(each.on for each in asked.approvals if each.on > step.moment.date())
+    return [step._replace(moment=end_of(later[0]))] if later else []
 
 
 def _take(books: Books, event: Event, on: date) -> None:

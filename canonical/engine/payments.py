@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
-from canonical.engine.books import Books, Cash
-from canonical.engine.crediting import CreditTerms, credit_gross
+from canonical.engine.books import Books, Cash, ContractBook, Settled
+from canonical.engine.credit_notes import CreditTerms
+from canonical.engine.crediting import credit_gross
 from canonical.engine.posting import open_day, post, translated
 from canonical.engine.receivables import apply_cash, note_standing, settle, write_off_residue
 from canonical.engine.revaluation import reverse_revaluation
@@ -46,10 +48,8 @@ def _record(
     books: Books, payment: Payment, applications: list[Applied], on: date
 ) -> tuple[Cash, EntityTerms]:
     """The record of the payment, in the currency and books of what it is for."""
-    first = books.document(applications[0].invoice) if applications else None
-    book = books.contract(first.contract if first else "")
-    code = payment.entity or (first.entity if first else book.terms.at(on).legal_entity)
-    currency = payment.currency or (first.currency if first else book.terms.currency(on))
+    target = _target(books, payment, applications, on)
+    code, currency = target.entity, target.currency
     for application in applications:
         found = books.document(application.invoice).currency
         if found != currency:
@@ -60,13 +60,57 @@ def _record(
     cash = Cash(
         payment=payment.id,
         entity=code,
-        customer=payment.customer or (first.customer if first else book.terms.at(on).bill_to),
-        contract=book.terms.id,
+        customer=target.customer,
+        contract=target.contract,
         currency=currency,
         item=OpenItem(ZERO, ZERO, rate),
     )
     books.cash[payment.id] = cash
     return cash, entity
+
+
+class Target(NamedTuple):
+    """Whose money it is, in which books."""
+
+    entity: str
+    customer: str
+    contract: str
+    currency: str
+
+
+def _target(books: Books, payment: Payment, applications: list[Applied], on: date) -> Target:
+    """What a payment says, else what its first invoice says, else what the customer's contracts
+    have in common. Raises RuleViolation where that leaves a choice."""
+    if applications:
+        found = books.document(applications[0].invoice)
+        known = [Target(found.entity, found.customer, found.contract, found.currency)]
+    else:
+        known = [_of_contract(book, on) for book in _contracts_of(books, payment, on)]
+    entities = [payment.entity] if payment.entity else [each.entity for each in known]
+    currencies = [payment.currency] if payment.currency else [each.currency for each in known]
+    if len(set(entities)) != 1 or len(set(currencies)) != 1:
+        raise RuleViolation(
+            f"payment {payment.id} names no invoice: state its `contract`, or its `entity` and "
+            "`currency`"
+        )
+    contract = known[0].contract if len(known) == 1 else ""
+    customer = payment.customer or (known[0].customer if known else "")
+    return Target(entities[0], customer, contract, str(currencies[0]))
+
+
+def _of_contract(book: ContractBook, on: date) -> Target:
+    version = book.terms.at(on)
+    return Target(version.legal_entity, version.bill_to, book.terms.id, book.terms.currency(on))
+
+
+def _contracts_of(books: Books, payment: Payment, on: date) -> list[ContractBook]:
+    if payment.contract or len(books.contracts) == 1:
+        return [books.contract(payment.contract)]
+    return [
+        book
+        for book in books.contracts.values()
+        if payment.customer in {each.customer for each in book.terms.payers(book.terms.at(on))}
+    ]
 
 
 def _apply(
@@ -85,8 +129,7 @@ def _apply(
         debit = JournalLine(Account.BANK, carried, amount, document.contract)
         mirrors = f"{PAYMENT}{payment}"
         settle(books, applied.invoice, amount, on, [debit], f"apply {payment}", mirrors)
-        receivable.paid += amount
-        receivable.payments.append((payment, amount))
+        receivable.settled.append(Settled(amount, payment))
     for deduction in applied.deductions:
         _deduct(books, payment, cash.item.rate, applied.invoice, deduction, on)
     write_off_residue(books, applied.invoice, on)
@@ -108,7 +151,7 @@ def _deduct(
         open_dispute(books, name, invoice, deduction.amount, on)
     elif deduction.kind is DeductionKind.EARLY_PAYMENT_DISCOUNT:
         terms = CreditTerms(
-            id=f"{invoice} discount {payment}",
+            id=deduction.credit_note or f"{invoice} discount {payment}",
             on=on,
             kind=TransactionKind.DISCOUNT,
             account=Account.ADJUSTMENTS,
@@ -123,6 +166,7 @@ def _deduct(
         debit = JournalLine(account, value, deduction.amount, document.contract, item)
         event = f"{deduction.kind.value} on {payment}"
         settle(books, invoice, deduction.amount, on, [debit], event)
+        books.receivables[invoice].settled.append(Settled(deduction.amount, payment))
 
 
 def _keep_rest(books: Books, entity: EntityTerms, cash: Cash, bank: OpenItem, on: date) -> None:

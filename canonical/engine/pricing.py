@@ -169,16 +169,17 @@ def _new_frame(
     exchange: Exchange,
 ) -> Frame:
     payers = book.terms.payers(version)
+    fx = _fx(book.offers, version, exchange)
     return Frame(
         line,
         version,
         tuple(payer.customer for payer in payers),
         tuple(payer.share for payer in payers),
-        tuple(column_of(book.terms, line, version, payer.customer, kind) for payer in payers),
+        tuple(column_of(book.terms, line, version, payer.customer, kind, fx) for payer in payers),
         minor_unit(version.invoice_currency or version.currency),
         minor_unit(version.currency),
         isinstance(line, RetainerLine) and kind is TransactionKind.TIME,
-        _fx(book.offers, version, exchange),
+        fx,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from canonical.engine.books import Books, Receivable
+from canonical.engine.books import Books, Receivable, Settled
 from canonical.engine.posting import open_day, post, translated
 from canonical.engine.revaluation import reverse_revaluation
 from canonical.engine.rows import Document, Standing
@@ -32,7 +32,7 @@ def note_standing(books: Books, invoice: str, on: date) -> None:
 def _status(receivable: Receivable) -> str:
     if not receivable.item.document:
         return "closed"
-    untouched = receivable.item.document == receivable.gross and not receivable.payments
+    untouched = receivable.item.document == receivable.gross and not receivable.settled
     status = "open" if untouched else "partially_paid"
     if receivable.disputed:
         return "disputed" if untouched else f"{status}_disputed"
@@ -83,38 +83,51 @@ def apply_cash(books: Books, payment: str, invoice: str, amount: Decimal, on: da
     carried = cash.item.settle(amount, minor_unit(entity.currency))
     debit = JournalLine(Account.UNAPPLIED_CASH, carried, amount, cash.contract, payment)
     settle(books, invoice, amount, on, [debit], f"apply {payment}")
-    receivable = books.receivables[invoice]
-    receivable.paid += amount
-    receivable.payments.append((payment, amount))
+    books.receivables[invoice].settled.append(Settled(amount, payment))
     note_standing(books, invoice, on)
 
 
 def apply_freed_cash(books: Books, document: Document, on: date) -> None:
-    """A rebill takes first what the credit of its predecessor freed."""
-    if not document.rebills:
-        return
+    """What bills credited work again takes first what the credit freed."""
     for payment, cash in list(books.cash.items()):
-        freed = cash.freed_by == document.rebills and cash.entity == document.entity
-        open_amount = books.receivables[document.id].item.document
-        amount = min(cash.item.document, open_amount)
-        if freed and amount > 0:
+        if not cash.freed_by or cash.entity != document.entity:
+            continue
+        amount = min(cash.item.document, books.receivables[document.id].item.document)
+        if amount > 0 and _bills_again(books, document, cash.freed_by):
             apply_cash(books, payment, document.id, amount, on)
 
 
+def _bills_again(books: Books, document: Document, invoice: str) -> bool:
+    """Whether a document bills something that was credited, to be billed again, of an invoice."""
+    if document.rebills == invoice:
+        return True
+    credited = {
+        (row.source, row.portion, row.customer)
+        for row_id in books.of_document.get(invoice, [])
+        if (row := books.transactions[row_id]).credits and not row.concession
+    }
+    billed = (books.transactions[row_id] for line in document.lines for row_id in line.transactions)
+    return any((row.source, row.portion, row.customer) in credited for row in billed)
+
+
 def free_payments(books: Books, invoice: str, amount: Decimal, on: date) -> None:
-    """Take payments back from an invoice that is credited, newest first: into 2400, each at its
-    own rate, as if it had not been applied."""
+    """Take back what settled an invoice that is credited, newest first: what was paid or deducted
+    into 2400, each at its own rate, as if it had not been applied; what was written off for good.
+    """
     receivable, left = books.receivables[invoice], amount
     while left > 0:
-        if not receivable.payments:
+        if not receivable.settled:
             raise RuleViolation(
                 f"the credit of invoice {invoice} is {left} more than is left of it"
             )
-        payment, applied = receivable.payments.pop()
-        part = min(applied, left)
-        if applied > part:
-            receivable.payments.append((payment, applied - part))
-        _unapply(books, invoice, payment, part, on)
+        last = receivable.settled.pop()
+        part = min(last.amount, left)
+        if last.amount > part:
+            receivable.settled.append(last._replace(amount=last.amount - part))
+        if last.payment:
+            _unapply(books, invoice, last.payment, part, on)
+        else:
+            _take_back_write_off(books, invoice, part, on)
         left -= part
 
 
@@ -126,7 +139,6 @@ def _unapply(books: Books, invoice: str, payment: str, part: Decimal, on: date) 
     held = translated(part, cash.item.rate, entity)
     receivable.item.document += part
     receivable.item.carried += owed
-    receivable.paid -= part
     cash.item.document += part
     cash.item.carried += held
     cash.freed_by = invoice
@@ -136,6 +148,20 @@ def _unapply(books: Books, invoice: str, payment: str, part: Decimal, on: date) 
         JournalLine(Account.REALISED_FX, held - owed, ZERO, document.contract),
     ]
     event = f"free {payment} from {invoice}"
+    post(books, entity, on, event, lines, currency=document.currency)
+
+
+def _take_back_write_off(books: Books, invoice: str, part: Decimal, on: date) -> None:
+    document, item = books.document(invoice), books.receivables[invoice].item
+    entity = books.entity(document.entity)
+    owed = translated(part, item.rate, entity)
+    item.document += part
+    item.carried += owed
+    lines = [
+        JournalLine(Account.RECEIVABLE, owed, part, document.contract, invoice),
+        JournalLine(Account.WRITE_OFF, -owed, -part, document.contract, invoice),
+    ]
+    event = f"reverse: write-off of {invoice}"
     post(books, entity, on, event, lines, currency=document.currency)
 
 
@@ -154,6 +180,7 @@ def write_off(books: Books, invoice: str, amount: Decimal, on: date, event: str)
         JournalLine(Account.RECEIVABLE, -carried, -amount, document.contract, invoice),
     ]
     post(books, entity, on, event, lines, currency=document.currency)
+    books.receivables[invoice].settled.append(Settled(amount))
     note_standing(books, invoice, on)
 
 

@@ -9,7 +9,8 @@ from canonical.contract import ContractVersion
 from canonical.engine.books import Books
 from canonical.engine.charging import EVERYTHING, Reach
 from canonical.engine.contract_book import ContractBook
-from canonical.engine.crediting import CreditTerms, Slice, credit, left_of
+from canonical.engine.credit_notes import CreditTerms, Slice, left_of
+from canonical.engine.crediting import credit
 from canonical.engine.net_prices import net_price
 from canonical.engine.offering import brought_up_to_date
 from canonical.engine.posting import accrual_day, open_day, revenue

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from canonical.engine.books import Books
 from canonical.engine.posting import open_day, post, translated
+from canonical.errors import RuleViolation
 from canonical.ledger.accounts import REVALUATION_OF, Account
 from canonical.ledger.entity import EntityTerms
 from canonical.ledger.journal import Journal, JournalLine
@@ -31,7 +32,17 @@ class Monetary(NamedTuple):
 
 def revalue(books: Books, entity: EntityTerms, on: date) -> None:
     """Post the unrealised difference of each foreign item at the day's rate; it is reversed on the
-    first day of the next period."""
+    first day of the next period, or by another revaluation before that.
+
+    Raises RuleViolation for a day of a locked period.
+    """
+    if not books.is_open(entity.code, period_of(on)):
+        raise RuleViolation(
+            f"period {period_of(on)} of {entity.code} is locked; revalue before it is locked"
+        )
+    earlier = [item for _, item, number in books.revaluations if _is_of(books, entity, number)]
+    for name in dict.fromkeys(earlier):
+        reverse_revaluation(books, name, on)
     for item in _monetary(books, entity):
         if item.currency == entity.currency or not item.document:
             continue
@@ -46,6 +57,10 @@ def revalue(books: Books, entity: EntityTerms, on: date) -> None:
         if journal is not None:
             day_one = first_day(next_period(period_of(on)))
             books.revaluations.append((day_one, item.item or item.contract, journal.number))
+
+
+def _is_of(books: Books, entity: EntityTerms, number: int) -> bool:
+    return books.journals[number - 1].entity == entity.code
 
 
 def _monetary(books: Books, entity: EntityTerms) -> Iterator[Monetary]:

@@ -225,7 +225,8 @@ class Document:
     dispute: str = ""
     rebills: str = ""
     taxed_on: date | None = None
-    """The tax point of what follows the invoice's date."""
+    """The day whose tax and exchange rate hold where they follow the invoice: of what is billed
+    again, that of the first invoice."""
 
 
 class Recognised(NamedTuple):

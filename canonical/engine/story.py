@@ -137,6 +137,8 @@ class Deduction(Noun):
     kind: DeductionKind
     amount: Annotated[Decimal, Field(gt=0)]
     certificate: str = ""
+    credit_note: str = ""
+    """The name of a discount's credit note; empty: `<invoice> discount <payment>`."""
     dispute: str = ""
     reason: str = ""
 
@@ -160,6 +162,8 @@ class Payment(Noun):
     id: Name
     amount: Annotated[Decimal, Field(gt=0)]
     customer: str = ""
+    contract: str = ""
+    """Of money for no invoice yet; empty: the customer's only contract."""
     currency: Currency | None = None
     invoice: str = ""
     """Short for one entry in `apply`."""

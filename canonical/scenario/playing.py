@@ -11,6 +11,7 @@ from canonical.engine.fold import continue_story, open_books
 from canonical.engine.invariants import check
 from canonical.engine.rows import Document, DocumentType
 from canonical.engine.running import day_of
+from canonical.engine.story import Event
 from canonical.errors import DomainError, RuleViolation
 from canonical.ledger.accounts import Account
 from canonical.ledger.open_items import OpenItem
@@ -72,10 +73,18 @@ def _refusals(scenario: Scenario, reason: str) -> list[Difference]:
 
 
 def last_day_of(scenario: Scenario) -> date:
-    """The day on which the story ends."""
-    days = [day_of(event.arrives or event.on) for event in scenario.story]
+    """The day on which the story ends: of its last event, review or approval."""
+    days = [day for event in scenario.story for day in _days_of(event)]
     starts = [contract.effective_from for contract in scenario.contracts]
     return max([*days, *starts])
+
+
+def _days_of(event: Event) -> list[date]:
+    days = [day_of(event.arrives or event.on)]
+    if event.amendment is not None and event.amendment.reviewed_on is not None:
+        days.append(event.amendment.reviewed_on)
+    asked = event.write_down or event.write_up
+    return [*days, *(each.on for each in asked.approvals)] if asked is not None else days
 
 
 def _open(books: Books, balance: OpeningBalance) -> None:
