@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from canonical.base import Noun
 from canonical.client import NET_DAYS_MAX
@@ -33,15 +33,16 @@ class RateRow(Noun):
     """The rate of a role per hour, in the contract's currency, from and until (inclusive) a WORK
     date."""
 
-    row: str
-    """The row's name in explanations, e.g. `rates#2`."""
-    role: str
+    row: str = ""
+    """The row's name in explanations; empty: its place in the line, e.g. `rates#2`."""
+    role: str = ""
     """Empty on a row of a person (any role) and on a default row."""
     level: RateLevel = RateLevel.CONTRACT_ROLE
     person: str = ""
     """For the level `person` only."""
     rate: Decimal = Field(ge=0, max_digits=RATE_DIGITS_MAX, decimal_places=RATE_DECIMALS)
-    effective_from: date
+    effective_from: date = date.min
+    """Empty: since ever."""
     effective_to: date | None = None
 
     @model_validator(mode="after")
@@ -85,6 +86,13 @@ def _refuse_overlaps(line_id: str, rows: tuple[RateRow, ...]) -> None:
             )
 
 
+def _named_row(row: dict[str, object], number: int) -> dict[str, object]:
+    usual: dict[str, object] = {"row": f"rates#{number}"}
+    if row.get("person"):
+        usual["level"] = RateLevel.PERSON
+    return usual | {name: value for name, value in row.items() if (name, value) != ("row", "")}
+
+
 class TimeAndMaterialsLine(LineTerms):
     """Approved hours at the rate of their role on the work date."""
 
@@ -94,6 +102,17 @@ class TimeAndMaterialsLine(LineTerms):
         RevenueTiming.ON_APPROVAL
     )
     outside_caps: bool = False
+
+    @field_validator("rates", mode="before")
+    @classmethod
+    def _rows_have_names(cls, rates: object) -> object:
+        """A row without a name has its place; one of a person is of that level."""
+        if not isinstance(rates, list | tuple):
+            return rates
+        return [
+            _named_row(row, number) if isinstance(row, dict) else row
+            for number, row in enumerate(rates, start=1)
+        ]
 
     @model_validator(mode="after")
     def _rows_do_not_overlap(self) -> Self:
