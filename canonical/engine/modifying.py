@@ -7,8 +7,7 @@ from datetime import date
 
 from canonical.contract import ContractVersion
 from canonical.engine.books import Books, ContractBook
-from canonical.engine.fixed_fees import bring_again, bring_to, keep_baseline
-from canonical.engine.posting import accrual_day
+from canonical.engine.fixed_fees import bring_to, keep_baseline
 from canonical.errors import RuleViolation
 from canonical.rules.progress import day_before
 from canonical.terms.lines import FixedFeeLine
@@ -51,19 +50,16 @@ def fix_what_was_earned(books: Books, book: ContractBook, version: ContractVersi
 
 
 def catch_up(books: Books, book: ContractBook, version: ContractVersion, on: date) -> None:
-    """Not distinct: the cumulative catch-up, on the modification date, in the open period. Days
-    that were looked at since then follow the new terms."""
+    """Not distinct: the cumulative catch-up, once the change is agreed and in force; months before
+    are not restated."""
     before = _before(book, version)
-    if before is None:
+    if version.modification is not Modification.CATCH_UP or before is None:
         return
     for _old, line in _changed(before, version):
-        entity = book.terms.entity_of(line, version)
-        day = accrual_day(books, entity, version.effective_from, on)
         state = book.fee_line(line.line_id)
-        is_begun = bool(state.earned or state.reports)
-        if version.modification is Modification.CATCH_UP and is_begun:
+        if state.earned or state.reports:
+            day = max(version.effective_from, on)
             bring_to(books, book, line, version, day, on, is_close=False)
-        bring_again(books, book, line.line_id, day_before(version.effective_from), on)
 
 
 def _before(book: ContractBook, version: ContractVersion) -> ContractVersion | None:
