@@ -147,6 +147,8 @@ class ContractBook:
     """For submitted time at the end of each period, by legal entity and currency."""
     claimed: dict[str, int] = field(default_factory=dict)
     """The journal of each expense claim."""
+    claims: dict[str, Work] = field(default_factory=dict)
+    """The expense as it was claimed."""
     disbursed: dict[str, Disbursed] = field(default_factory=dict)
     acceptances: dict[str, Evidence] = field(default_factory=dict)
     allowances: dict[str, Allowance] = field(default_factory=dict)

@@ -32,15 +32,31 @@ ZERO = Decimal(0)
 
 
 def post_claims(books: Books, book: ContractBook, on: date) -> None:
-    """Dr 5010, 1400, 1300, Cr 2000 for each approved claim; a recalled one is reversed."""
+    """Dr 5010, 1400, 1300, Cr 2000 for each approved claim; a recalled one is reversed, and one
+    that costs something else now is reversed and posted anew."""
+    stale = [
+        key for key in book.news if key in book.claimed and book.works.get(key) != book.claims[key]
+    ]
+    for key in sorted(stale, key=lambda key: book.claimed[key]):
+        _take_back(books, book, key, on)
     for key in sorted(book.news - book.claimed.keys()):
         work = book.works.get(key)
         if work is not None and work.expense is not None:
             _post_claim(books, book, work, on)
-    gone = [key for key in book.news if key in book.claimed and key not in book.works]
-    for key in sorted(gone, key=lambda key: book.claimed[key]):
-        _reverse_claim(books, book.claimed.pop(key), on)
-        book.disbursed.pop(key, None)
+
+
+def _take_back(books: Books, book: ContractBook, key: str, on: date) -> None:
+    """A claim that does not stand; one that says the same in other words does."""
+    before, now = book.claims[key], book.works.get(key)
+    if now is not None and _claim_of(now) == _claim_of(before):
+        return
+    _reverse_claim(books, book.claimed.pop(key), on)
+    book.disbursed.pop(key, None)
+
+
+def _claim_of(work: Work) -> tuple[object, ...]:
+    """What a claim's journal depends on."""
+    return work.expense, work.work_date, work.entity, work.line
 
 
 def _post_claim(books: Books, book: ContractBook, work: Work, on: date) -> None:
@@ -72,6 +88,7 @@ def _post_claim(books: Books, book: ContractBook, work: Work, on: date) -> None:
     owner = entity.claims_owner
     journal = post(books, entity, day, event, lines, currency=currency, owner=owner)
     book.claimed[work.id] = journal.number if journal else 0
+    book.claims[work.id] = work
     if found.disbursed:
         carried = translated(found.disbursed, rate, entity)
         book.disbursed[work.id] = Disbursed(carried, work.quantity)

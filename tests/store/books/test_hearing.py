@@ -107,6 +107,30 @@ async def test_what_was_heard_and_changes_before_it_is_billed_is_billed_as_it_is
     assert await active.is_proven()
 
 
+@pytest.mark.parametrize(
+    ("changes", "claimed"),
+    [
+        pytest.param({"cost": make.euro("50.00")}, "50.00", id="another cost"),
+        pytest.param({"description": "in other words"}, "89.90", id="other words"),
+        pytest.param({"approved": False}, "0", id="not approved"),
+    ],
+)
+async def test_an_expense_that_changes_before_it_is_billed_is_owed_as_it_is_now(
+    active: Store, changes: dict[str, object], claimed: str
+) -> None:
+    taxi = make.make_expense(approved_at=LATE.approved_at)
+    await active.work.store_items([taxi])
+    await bill(active, 1)
+    told_again = {"version": taxi.version + timedelta(hours=1), **changes}
+    await active.work.store_items([taxi.model_copy(update=told_again)])
+    await bill(active, 2)
+    owed = -sum(
+        amount for (_, account), amount in (await active.sums()).items() if account == "2000"
+    )
+    assert owed == Decimal(claimed)
+    assert await active.is_proven()
+
+
 async def test_a_billed_entry_that_changes_is_gone_until_it_is_credited(active: Store) -> None:
     await active.work.store_items([ENTRY])
     assert await billed(active, 1) == [(8, 960)]
