@@ -26,6 +26,7 @@ from workers.commands import (
     scenario,
     schemas,
     simulators,
+    why,
 )
 
 INTERRUPTED = 130
@@ -50,6 +51,7 @@ for commands in (
     cases,
     audit,
     bill,
+    why,
     report,
     operations,
     revenue,
