@@ -221,9 +221,13 @@ class ContractBook:
             self.recognition.restless.add(entry)
 
     def agree(self, version: ContractVersion) -> None:
-        """Another version of the terms: everything is looked at again."""
+        """Another version of the terms."""
         self._terms = self._terms.with_version(version)
-        self.offers = Offers()
+        self.look_anew()
+
+    def look_anew(self) -> None:
+        """Forget what looks found: everything is priced and recognised again."""
+        self.offers, self.recognition = Offers(), Recognition()
         self._changed({*self._works, *self._recalled, *self.progress})
 
     def progress_of(self, entry: str) -> Progress:
