@@ -122,7 +122,7 @@ def _unlinked(facts: Facts, rest: Decimal) -> Told:
 
 
 def _without_a_contract(facts: Facts, place: Place, rest: Decimal) -> Told | None:
-    if place.stage in _ENDED and not any(piece.state in _DONE for piece in facts.pieces):
+    if place.stage in _ENDED and not _is_done(facts):
         because = f"its engagement {place.engagement} is {place.stage.value}"
         step = "a new deal for it, or nothing"
         return _project_operations(WhyState.ENDED, rest, because, step)
@@ -148,7 +148,7 @@ def _not_active(place: Place, rest: Decimal) -> Told | None:
 
 def _refused(facts: Facts, rest: Decimal) -> Told | None:
     refusal = facts.refusal
-    if refusal is not None:
+    if refusal is not None and not _is_done(facts):
         because = f"the next run would stop: {refusal.message}"
         role, step = refusal.owner, refusal.next_step
         return Told(WhyState.REFUSED, rest, because, role.words, role, step)
@@ -172,6 +172,11 @@ def _refused(facts: Facts, rest: Decimal) -> Told | None:
             "more hours are billed then; any other change asks for a credit of what is billed",
         )
     return None
+
+
+def _is_done(facts: Facts) -> bool:
+    """Covered, or billed elsewhere: no run has to take it."""
+    return any(piece.state in _DONE for piece in facts.pieces)
 
 
 def _project_operations(state: WhyState, quantity: Decimal, because: str, step: str) -> Told:

@@ -341,6 +341,17 @@ async def test_covered_by_a_fixed_price(firm: Firm, on: On) -> None:
     assert "covered by the fixed price, which is billed by its schedule" in line.sentence
 
 
+async def test_what_is_covered_waits_for_no_run_that_another_entry_stops(
+    firm: Firm, on: On
+) -> None:
+    sold = await firm.sell("A", fixed_fee("10000", S1="2026-01-15 10000"))
+    await firm.work(sold, "t1", "2026-01-05", "6")
+    await firm.bill(sold, "2026-01", "2026-02-02")
+    await firm.work(sold, "t0", "2026-01-05", "6", line="unheard of")
+    await change(firm, "UPDATE engagement SET stage = 'closed'")
+    assert (await on("2026-02-03").line(T1)).state is WhyState.COVERED
+
+
 async def test_dated_before_the_go_live_it_was_billed_elsewhere(firm: Firm, on: On) -> None:
     rows = [{"row": "r", "role": "consultant", "rate": "100", "effective_from": "2025-01-01"}]
     sold = await firm.sell("A", hourly("100", rates=rows), effective_from="2025-11-01")
