@@ -7,18 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from canonical.contract import ExpensesLine, RateRow, TimeAndMaterialsLine
-from canonical.engine import story
 from canonical.errors import DomainError, Role
-from canonical.ledger.entity import EntityTerms, TaxTerms
-from canonical.scenario import model
+from canonical.plainly import validated
 from canonical.scenario.model import Scenario
 from canonical.scenario.playing import Outcome, play
-from canonical.terms import lines, policies
 from runtime.plain_yaml import PlainYaml, YamlInvalid
+from runtime.scenario_fields import fields_at
 
 SCENARIO_BYTES_MAX: Final = 2_000_000
 PROBLEMS_SHOWN_MAX: Final = 50
@@ -39,8 +36,14 @@ class ScenarioInvalid(DomainError):
 
 
 def run_scenario(path: Path) -> Outcome:
-    """Read a file and play it in memory. Raises ScenarioInvalid."""
-    return play(read_scenario(path))
+    """Read a file and play it in memory; a refusal is told with its line. Raises
+    ScenarioInvalid."""
+    document = _parse(path)
+    outcome = play(_scenario(path, document))
+    if outcome.refused_at is None:
+        return outcome
+    line = document.line(("story", outcome.refused_at))
+    return outcome._replace(place=f"{path}:{line}: {outcome.place}")
 
 
 def scenario_files(paths: Sequence[Path]) -> list[Path]:
@@ -59,9 +62,12 @@ def scenario_files(paths: Sequence[Path]) -> list[Path]:
 
 def read_scenario(path: Path) -> Scenario:
     """Raises ScenarioInvalid naming file, line, field and what was expected there."""
-    document = _parse(path)
+    return _scenario(path, _parse(path))
+
+
+def _scenario(path: Path, document: PlainYaml) -> Scenario:
     try:
-        return Scenario.model_validate(document.value)
+        return validated(Scenario, document.value)
     except ValidationError as invalid:
         errors = _causes(invalid.errors(include_url=False, include_input=False))
         raise ScenarioInvalid(path, [_sentence(path, document, each) for each in errors]) from None
@@ -101,7 +107,7 @@ def _parse(path: Path) -> PlainYaml:
 def _sentence(path: Path, document: PlainYaml, error: ErrorDetails) -> str:
     location = _written(document.value, error["loc"], is_missing=error["type"] == "missing")
     field = ".".join(str(part) for part in location)
-    reason = error["msg"].removeprefix("Value error, ")
+    reason = _REASONS.get(error["type"], error["msg"].removeprefix("Value error, "))
     place = f"{path}:{document.line(location)}: {field}" if field else str(path)
     return f"{place}: {reason}. {_expected(error)}".rstrip()
 
@@ -129,35 +135,50 @@ def _child(value: object, part: int | str) -> object:
     return None
 
 
+_REASONS: Final = {
+    "missing": "it is missing",
+    "extra_forbidden": "there is no such field",
+    "model_type": "it has fields of its own",
+    "model_attributes_type": "it has fields of its own",
+    "dict_type": "it has names with values",
+    "union_tag_invalid": "this kind is not known",
+    "union_tag_not_found": "its kind is not said",
+}
+"""Instead of words about types."""
+
+
 def _expected(error: ErrorDetails) -> str:
     name = str(error["loc"][-1]) if error["loc"] else ""
     match error["type"]:
         case "missing":
             return f"Expected {name} here."
         case "extra_forbidden":
-            close = difflib.get_close_matches(name, _FIELDS, n=1)
-            return f"Did you mean {close[0]}?" if close else "Remove it."
-        case "less_than" | "less_than_equal" if name in ("rate", "share"):
-            return "Expected a fraction: 0.19 for 19 %."
-        case "decimal_parsing":
+            return _known_fields(name, error["loc"][:-1])
+        case "decimal_parsing" | "decimal_type":
             return "Expected a number such as 180.00."
-        case "date_from_datetime_parsing" | "date_parsing":
+        case "date_from_datetime_parsing" | "date_parsing" | "date_type":
             return "Expected a day such as 2026-03-31."
+        case "model_type" | "model_attributes_type":
+            fields = fields_at(error["loc"])
+            return f"Expected {{name: value}} with {_listed(fields)}."
+        case "dict_type":
+            return "Expected {name: value}."
+        case "union_tag_invalid":
+            kinds = str(error["ctx"]["expected_tags"]).replace("'", "")
+            return f"Expected one of {kinds}."
+        case "union_tag_not_found":
+            return "Expected method here."
         case _:
             return ""
 
 
-_FIELDS: Final = sorted(
-    {
-        name
-        for module in (model, story, lines, policies)
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, BaseModel)
-        for name in kind.model_fields
-    }
-    | {
-        name
-        for kind in (RateRow, TimeAndMaterialsLine, ExpensesLine, EntityTerms, TaxTerms)
-        for name in kind.model_fields
-    }
-)
+def _known_fields(name: str, place: Sequence[int | str]) -> str:
+    fields = fields_at(place)
+    close = difflib.get_close_matches(name, fields, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Expected {_listed(fields)}." if fields else "Remove it."
+
+
+def _listed(fields: Sequence[str]) -> str:
+    return f"one or more of {', '.join(fields)}" if len(fields) > 1 else ", ".join(fields)

@@ -27,6 +27,7 @@ from canonical.engine.story import Amendment
 from canonical.errors import RuleViolation
 from canonical.money import minor_unit, round_half_up
 from canonical.overlay import lay_over, line_changes
+from canonical.plainly import validated
 from canonical.rules.pricing import Price
 from canonical.terms.policies import Rerating
 
@@ -57,7 +58,7 @@ def next_version(book: ContractBook, amendment: Amendment) -> ContractVersion:
         "effective_from": amendment.effective_from,
     }
     try:
-        return ContractVersion.model_validate(body)
+        return validated(ContractVersion, body)
     except ValidationError as invalid:
         reasons = "; ".join(
             f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
@@ -68,7 +69,7 @@ def next_version(book: ContractBook, amendment: Amendment) -> ContractVersion:
 
 def _lines(before: ContractVersion, told: object) -> list[dict[str, object]]:
     """Raises RuleViolation for what cannot be laid over."""
-    changes, problems = line_changes(told)
+    changes, problems = line_changes([told] if isinstance(told, dict) else told)
     if problems:
         raise RuleViolation(f"amendment: {'; '.join(problems)}")
     return lay_over((line.model_dump() for line in before.lines), changes)

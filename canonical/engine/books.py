@@ -87,6 +87,8 @@ class Books:
     """Transactions of an invoice and of its credits, by the invoice's id."""
     consumed: dict[str, Decimal] = field(default_factory=dict)
     """Of each limit: proven from the transactions by `invariants`."""
+    telling: int | None = None
+    """The number of the event that is told, for whoever is refused."""
     counted: dict[str, tuple[tuple[str, Decimal], ...]] = field(default_factory=dict)
     """What transactions take of limits that came after they were billed, by transaction."""
     journals: list[Journal] = field(default_factory=list)

@@ -103,6 +103,7 @@ def continue_story(
             continue
         _hear(books, waiting, _eve(step))
         waiting = []
+        books.telling = step.number if step.number >= 0 else None
         for later in decide(books, step):
             heapq.heappush(steps, later)
     if waiting:
@@ -160,7 +161,7 @@ def _hear(books: Books, waiting: list[Step], today: date) -> None:
     """All deliveries since the last decision, in their own order; then what follows from them."""
     reverse_due(books, today)
     for step in sorted(waiting, key=_own_order):
-        event = cast(Event, step.event)
+        event, books.telling = cast(Event, step.event), step.number
         body = getattr(event, step.kind)
         for each in body if isinstance(body, tuple) else (body,):
             _hear_once(books, step.kind, each, event.on)

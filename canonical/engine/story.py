@@ -21,9 +21,14 @@ ENTRIES_PER_EVENT_MAX = 10_000
 
 def _day_or_moment(value: object) -> object:
     """A text of ten characters is a day, a longer one a moment of the entity's own time."""
-    if isinstance(value, str):
+    if not isinstance(value, str):
+        return value
+    try:
         return date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
-    return value
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is neither a day such as 2026-03-31 nor a moment such as 2026-03-31T18:00"
+        ) from None
 
 
 Moment = Annotated[date | datetime, BeforeValidator(_day_or_moment)]
@@ -37,6 +42,15 @@ def _one_or_many(value: object) -> object:
 def _one_or_many_of(kind: type[Noun]) -> BeforeValidator:
     """One row may be written without a list; the JSON Schema says so."""
     return BeforeValidator(_one_or_many, json_schema_input_type=kind | tuple[kind, ...])  # type: ignore[valid-type]  # a type made at run time
+
+
+def _short_for(kind: type[Noun], name: str) -> BeforeValidator:
+    """The one value that matters may be written alone: `lock: 2026-03`."""
+
+    def complete(value: object) -> object:
+        return {name: value} if isinstance(value, str) else value
+
+    return BeforeValidator(complete, json_schema_input_type=kind | str)
 
 
 class Time(Noun):
@@ -384,10 +398,10 @@ class Event(Noun):
     payment: Payment | None = None
     # decisions
     cutoff: Cutoff | None = None
-    post: Post | None = None
-    discard: Discard | None = None
-    lock: Lock | None = None
-    revenue_close: RevenueClose | None = None
+    post: Annotated[Post, _short_for(Post, "invoice")] | None = None
+    discard: Annotated[Discard, _short_for(Discard, "invoice")] | None = None
+    lock: Annotated[Lock, _short_for(Lock, "period")] | None = None
+    revenue_close: Annotated[RevenueClose, _short_for(RevenueClose, "period")] | None = None
     amendment: Amendment | None = None
     credit: Credit | None = None
     write_down: Write | None = None

@@ -197,7 +197,17 @@ def _compare_block(block: str, wanted: list[Row], actual: list[Row]) -> list[Dif
 
 
 def _unlike(row: Row, other: Row) -> list[str]:
-    return [name for name, value in row.items() if value is not None and other.get(name) != value]
+    return [
+        name
+        for name, value in row.items()
+        if value is not None and not _is_same(name, value, other.get(name))
+    ]
+
+
+def _is_same(name: str, value: Value, found: Value) -> bool:
+    """A fee may be named by its key alone: `M1` for `line/M1`."""
+    is_key = name == "entry" and isinstance(found, str) and found.partition("/")[2] == value
+    return found == value or is_key
 
 
 def _distance(block: str, row: Row, other: Row) -> tuple[int, int]:

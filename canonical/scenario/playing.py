@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from canonical.engine.books import Books, Receivable
 from canonical.engine.fold import continue_story, open_books
-from canonical.engine.invariants import check
+from canonical.engine.invariants import InvariantBroken, check
 from canonical.engine.rows import Document, DocumentType
 from canonical.engine.running import day_of
 from canonical.engine.story import Event
@@ -30,6 +30,10 @@ class Outcome(NamedTuple):
     tables: Tables
     refusal: str
     differences: tuple[Difference, ...]
+    refused_at: int | None = None
+    """The place in the story of what was refused, from 0."""
+    place: str = ""
+    """The same for people, e.g. `story.3, amendment on 2026-02-01`."""
 
     @property
     def passed(self) -> bool:
@@ -37,11 +41,17 @@ class Outcome(NamedTuple):
 
 
 def play(scenario: Scenario) -> Outcome:
-    """Play and compare. A story that a rule refuses has no tables, only the refusal."""
+    """Play and compare. A story that a rule refuses has no tables, only the refusal; one that
+    breaks what must always hold shows a mistake of ours."""
+    books: Books | None = None
     try:
-        books = fold(scenario)
+        books = _opened(scenario)
+        _tell(books, scenario)
     except DomainError as refused:
-        return Outcome(scenario, {}, str(refused), tuple(_refusals(scenario, str(refused))))
+        return _refused(scenario, str(refused), books)
+    except InvariantBroken as broken:
+        mistake = Difference("story", "", "", "what must always hold", f"it does not: {broken}")
+        return Outcome(scenario, {}, "", (mistake,))
     tables = tables_of(books, list(scenario.opening), last_day_of(scenario))
     if scenario.expect.refused is not None:
         reason = f"a refusal with {scenario.expect.refused!r}"
@@ -52,15 +62,35 @@ def play(scenario: Scenario) -> Outcome:
 
 def fold(scenario: Scenario) -> Books:
     """The books at the end of the story. Raises RuleViolation for what no rule allows."""
+    books = _opened(scenario)
+    _tell(books, scenario)
+    return books
+
+
+def _opened(scenario: Scenario) -> Books:
     entities = entities_of(scenario)
-    versions = versions_of(scenario, entities)
-    books = open_books(entities, versions)
+    books = open_books(entities, versions_of(scenario, entities))
     for balance in scenario.opening:
         _open(books, balance)
-    last = last_day_of(scenario)
-    continue_story(books, versions, scenario.story, last)
-    check(books, last)
     return books
+
+
+def _tell(books: Books, scenario: Scenario) -> None:
+    last = last_day_of(scenario)
+    versions = [version for book in books.contracts.values() for version in book.terms.versions]
+    continue_story(books, versions, scenario.story, last)
+    books.telling = None
+    check(books, last)
+
+
+def _refused(scenario: Scenario, reason: str, books: Books | None) -> Outcome:
+    found = tuple(_refusals(scenario, reason))
+    at = None if books is None else books.telling
+    if at is None:
+        return Outcome(scenario, {}, reason, found)
+    event = scenario.story[at]
+    place = f"story.{at}, {event.kind} on {event.on}"
+    return Outcome(scenario, {}, reason, found, at, place)
 
 
 def _refusals(scenario: Scenario, reason: str) -> list[Difference]:

@@ -10,7 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from runtime.plain_yaml import PlainYaml
-from runtime.scenario_files import ScenarioInvalid, read_scenario, scenario_files
+from runtime.scenario_files import (
+    ScenarioInvalid,
+    read_scenario,
+    run_scenario,
+    scenario_files,
+)
 from tests.scenarios.commands import app
 from workers.commands.scenario import schema_text
 
@@ -94,6 +99,36 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
         ":14: story.0.time.work_date",
         "day value is outside expected range",
     ),
+    "a field of something else": (
+        "hours: 1}",
+        "hours: 1, markup_percent: 3}",
+        ":14: story.0.time.markup_percent: there is no such field",
+        "Expected one or more of approved_at, billable, contract,",
+    ),
+    "a kind of line that does not exist": (
+        "method: time_and_materials",
+        "method: t_and_m",
+        ":8: contracts.0.lines.0: this kind is not known",
+        "Expected one of time_and_materials, expenses,",
+    ),
+    "a day in another order": (
+        "on: 2026-01-31",
+        "on: 31.01.2026",
+        ":15: story.1.on: '31.01.2026' is neither a day such as 2026-03-31",
+        "nor a moment such as 2026-03-31T18:00",
+    ),
+    "a word where fields belong": (
+        "time: {id: A, work_date: 2026-01-10, role: Dev, hours: 1}",
+        "progress: half",
+        ":14: story.0.progress: it has fields of its own",
+        "as_of, contract, estimate, line, to_date",
+    ),
+    "a cap of a kind that says none": (
+        LINES,
+        "    caps: {cap_id: T, scope: entry_kind, amount: 1}\n" + LINES,
+        ":7: contracts.0.caps.0: cap T of scope entry_kind needs `kinds`",
+        "time, expense, fee",
+    ),
     "two events in one": (
         "    cutoff: {invoice: INV-1}",
         "    cutoff: {}\n    revalue: {}",
@@ -119,6 +154,55 @@ def test_a_broken_file_is_told_with_its_place(name: str, tmp_path: Path) -> None
     assert place in str(refused.value)
     assert expected in str(refused.value)
     assert str(path) in str(refused.value)
+
+
+PLAIN = """\
+scenario: plain
+contracts:
+  contract_id: C-1
+  bill_to: ACME
+  currency: EUR
+  effective_from: 2026-01-01
+  caps: {cap_id: NTE, amount: 1000, kinds: time}
+  lines: {method: time_and_materials, line_id: time, rates: {person: Eve, rate: 100}}
+story:
+  - on: 2026-01-20
+    time: {id: A, work_date: 2026-01-10, person: Eve, hours: 1}
+  - on: 2026-01-31
+    revenue_close: 2026-01
+  - on: 2026-01-31
+    cutoff: {invoice: INV-1, draft: true}
+  - on: 2026-02-01
+    lock: 2026-01
+  - on: 2026-02-02
+    post: INV-1
+expect:
+  transactions: {entry: A, rate_basis: "rates#1", amount: 100.00}
+  balances: {1100: 100, 4000: -100}
+"""
+
+
+def test_single_values_stand_for_lists_and_short_words_for_fields(tmp_path: Path) -> None:
+    path = tmp_path / "plain.yaml"
+    path.write_text(PLAIN)
+    assert run_scenario(path).differences == ()
+
+
+def test_a_refusal_is_told_with_its_line_and_event(tmp_path: Path) -> None:
+    path = tmp_path / "case.yaml"
+    path.write_text(GOOD.replace("role: Dev, hours", "role: Cook, hours"))
+    result = CliRunner().invoke(app, ["scenario", "run", str(path)])
+    assert result.exit_code == 1
+    assert "case.yaml:13: story.0, time on 2026-01-20: contract line time has no" in result.output
+
+
+def test_one_file_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD.replace("hours: 1}", "hourz: 1}"))
+    (tmp_path / "b.yaml").write_text(GOOD)
+    result = CliRunner().invoke(app, ["scenario", "run", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "Did you mean hours?" in result.output
+    assert "1 of 2 as expected" in result.output
 
 
 def test_a_folder_without_scenarios_is_refused(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from canonical.scenario.model import Scenario
 from canonical.scenario.playing import Outcome
 from canonical.scenario.tables import Row, Value
-from runtime.scenario_files import run_scenario, scenario_files
+from runtime.scenario_files import ScenarioInvalid, run_scenario, scenario_files
 from workers.commands.common import out
 
 scenario = typer.Typer(
@@ -48,14 +49,26 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only differences.")] = False,
 ) -> None:
     """Play scenarios in memory. Leaves with 1 when something is not as expected."""
-    outcomes = [(path, run_scenario(path)) for path in scenario_files(paths)]
+    files = scenario_files(paths)
+    outcomes: list[tuple[Path, Outcome]] = []
+    unread: list[tuple[Path, ScenarioInvalid]] = []
+    for path in files:
+        try:
+            outcomes.append((path, run_scenario(path)))
+        except ScenarioInvalid as invalid:
+            unread.append((path, invalid))
     if as_json:
-        out.print_json(json.dumps([_machine(path, outcome) for path, outcome in outcomes]))
+        told = [_machine(path, outcome) for path, outcome in outcomes]
+        told += [_machine_unread(path, problem) for path, problem in unread]
+        out.print_json(json.dumps(told))
     else:
         for path, outcome in outcomes:
             _show(path, outcome, quiet=quiet)
-        _conclude(outcomes)
-    raise typer.Exit(0 if all(outcome.passed for _, outcome in outcomes) else 1)
+        for _path, problem in unread:
+            out.print(f"[bold red]unread[/] {escape(str(problem))}", soft_wrap=True)
+        _conclude(outcomes, len(files))
+    is_good = not unread and all(outcome.passed for _, outcome in outcomes)
+    raise typer.Exit(0 if is_good else 1)
 
 
 @scenario.command()
@@ -85,7 +98,8 @@ def _show(path: Path, outcome: Outcome, *, quiet: bool) -> None:
             if rows:
                 out.print(_table(name, columns, rows))
     if outcome.refusal:
-        out.print(f"  refused: {outcome.refusal}")
+        place = f"{outcome.place}: " if outcome.place else ""
+        out.print(f"  refused: {escape(place + outcome.refusal)}", soft_wrap=True)
     if outcome.differences:
         out.print(_differences(outcome))
 
@@ -123,10 +137,14 @@ def _differences(outcome: Outcome) -> Table:
     return table
 
 
-def _conclude(outcomes: list[tuple[Path, Outcome]]) -> None:
-    failed = [outcome for _, outcome in outcomes if not outcome.passed]
-    colour = "red" if failed else "green"
-    out.print(f"[{colour}]{len(outcomes) - len(failed)} of {len(outcomes)} as expected[/]")
+def _conclude(outcomes: list[tuple[Path, Outcome]], told: int) -> None:
+    passed = sum(outcome.passed for _, outcome in outcomes)
+    colour = "red" if passed < told else "green"
+    out.print(f"[{colour}]{passed} of {told} as expected[/]")
+
+
+def _machine_unread(path: Path, invalid: ScenarioInvalid) -> dict[str, object]:
+    return {"file": str(path), "passed": False, "problems": invalid.problems}
 
 
 def _machine(path: Path, outcome: Outcome) -> dict[str, object]:
@@ -135,6 +153,7 @@ def _machine(path: Path, outcome: Outcome) -> dict[str, object]:
         "scenario": outcome.scenario.scenario,
         "passed": outcome.passed,
         "refusal": outcome.refusal,
+        "refused_at": outcome.place,
         "differences": [each._asdict() for each in outcome.differences],
         "tables": {
             name: [{key: _plain(value) for key, value in row.items()} for row in rows]
