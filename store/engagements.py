@@ -211,13 +211,20 @@ async def _move(
     after: EngagementStage,
 ) -> EngagementStage:
     advance("engagement", ENGAGEMENT, before, after)
-    await connection.execute(
+    moved = await connection.execute(
         update(engagement)
         .where(engagement.c.id == engagement_id)
         .values(stage=after.value, updated_at=text("now()"))
+        .returning(engagement.c.legal_entity)
     )
-    process = processes.engagement_process(engagement_id)
-    await trail.note(connection, process, "stage.changed", before=before.value, after=after.value)
+    await trail.note(
+        connection,
+        processes.engagement_process(engagement_id),
+        "stage.changed",
+        legal_entity=moved.scalar_one(),
+        before=before.value,
+        after=after.value,
+    )
     return after
 
 

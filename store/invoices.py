@@ -105,7 +105,8 @@ class InvoiceStore:
             if not row["number"]:
                 await _book(connection, row, posted)
             process = invoice_process(invoice_id)
-            await postings.confirm(connection, process, posted.reference)
+            entity = row["legal_entity"]
+            await postings.confirm(connection, process, posted.reference, entity)
             await links.link(connection, references.INVOICE, invoice_id, posted.reference)
             await sum_payments(connection, invoice_id)
 

@@ -98,6 +98,15 @@ async def _tell(
         connection,
         invoice_process(invoice) if invoice is not None else str(payment.invoice),
         "payment.seen",
+        legal_entity=await _entity_of(connection, invoice),
         payment=str(payment.reference),
         amount=str(payment.amount),
     )
+
+
+async def _entity_of(connection: AsyncConnection, invoice: str | None) -> str:
+    """Empty for the payment of an invoice that is not ours yet."""
+    found = await connection.scalar(
+        text("SELECT legal_entity FROM invoice WHERE id = CAST(:id AS uuid)"), {"id": invoice}
+    )
+    return str(found or "")

@@ -91,7 +91,9 @@ async def bind(connection: AsyncConnection, key: str, reference: ExternalRef) ->
     return reference
 
 
-async def confirm(connection: AsyncConnection, process: str, reference: ExternalRef) -> None:
+async def confirm(
+    connection: AsyncConnection, process: str, reference: ExternalRef, legal_entity: str
+) -> None:
     """The posting that is bound to a record is proven."""
     confirmed = await connection.execute(
         text(
@@ -103,5 +105,10 @@ async def confirm(connection: AsyncConnection, process: str, reference: External
     )
     for row in confirmed:
         await trail.note(
-            connection, process, "posting.confirmed", key=row.key, reference=str(reference)
+            connection,
+            process,
+            "posting.confirmed",
+            legal_entity=legal_entity,
+            key=row.key,
+            reference=str(reference),
         )

@@ -82,7 +82,7 @@ class RevenueStore:
             await _keep_posted(connection, posted)
             entry = known.entry
             process = f"revenue/{entry.legal_entity}/{entry.period}"
-            await postings.confirm(connection, process, posted.reference)
+            await postings.confirm(connection, process, posted.reference, entry.legal_entity)
             if not known.is_posted:
                 await trail.note(
                     connection,

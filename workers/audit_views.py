@@ -180,7 +180,7 @@ def _document(found: Explanation) -> Table:
     else:
         where = erp.reference or erp.system
         when = f"{erp.state} {_minute(erp.changed_at)}, prepared {_minute(erp.prepared_at)}"
-        table.add_row("ERP", escape(f"{where}, {when}, {erp.attempts} attempts"))
+        table.add_row("ERP", escape(f"{where}, {when}, attempts: {erp.attempts}"))
     return table
 
 

@@ -18,7 +18,7 @@ from store.audit.sealer import Sealer
 from store.engine import transaction
 from store.processes import invoice_process
 from tests.store.reports.firm import Firm
-from tests.store.reports.sold import WEST, Sold, expenses, hourly, milestones
+from tests.store.reports.sold import NORTH, WEST, Sold, expenses, hourly, milestones
 
 CAPS: list[dict[str, object]] = [
     {"cap_id": "NTE", "amount": "5000"},
@@ -154,7 +154,7 @@ async def test_who_posted_it_in_the_erp_and_when_is_in_the_trail(firm: Firm) -> 
     async with transaction(firm.engine) as connection:
         await postings.open_posting(connection, key, "erp")
         await postings.bind(connection, key, record)
-        await postings.confirm(connection, invoice_process(invoice), record)
+        await postings.confirm(connection, invoice_process(invoice), record, NORTH)
         await trail.note(connection, invoice_process(invoice), "invoice.approved", actor="Dee")
     await Sealer(firm.engine, "test").step()
     found = await first_line(firm, invoice)
@@ -165,7 +165,11 @@ async def test_who_posted_it_in_the_erp_and_when_is_in_the_trail(firm: Firm) -> 
         ("posting.confirmed", "client-to-cash"),
         ("invoice.approved", "Dee"),
     ]
-    assert [each.number for each in found.trail] == [1, 1, 2]
+    assert [(each.chain, each.number) for each in found.trail] == [
+        (NORTH, 1),
+        (NORTH, 2),
+        ("platform", 1),
+    ]
 
 
 async def test_a_draft_is_explained_as_far_as_it_came(firm: Firm) -> None:
