@@ -22,7 +22,7 @@ from canonical.engine.fold import Step, decide, hear, open_books
 from canonical.engine.story import Event, Recall, SpotRates
 from canonical.errors import CurrencyMismatch, RuleViolation
 from canonical.ledger.entity import EntityTerms
-from canonical.rules.pricing import Work
+from canonical.rules.pricing import ExpenseCost, Work
 
 
 class Chapter(NamedTuple):
@@ -103,13 +103,24 @@ def _news(books: Books, book: ContractBook, works: Iterable[Work]) -> list[Work]
 
 
 def _in_its_contract(books: Books, book: ContractBook, work: Work) -> Work:
-    """With its contract's name, and a cost in its contract's currency."""
+    """With its contract's name, and a cost in its contract's currency, at the rate of the day it
+    was first heard."""
     if work.contract != book.terms.id:
         work = work._replace(contract=book.terms.id)
     if work.expense is not None and not work.expense.rate:
-        rate = _rate_of(books, book, work, work.expense.currency)
+        known = _known_cost(book, work)
+        rate = known.rate if known else _rate_of(books, book, work, work.expense.currency)
         work = work._replace(expense=work.expense._replace(rate=rate))
     return work
+
+
+def _known_cost(book: ContractBook, work: Work) -> ExpenseCost | None:
+    """Of the same currency and day, as it was heard before."""
+    before = book.works.get(work.id)
+    if before is None or before.expense is None or work.expense is None:
+        return None
+    told = (before.expense.currency, before.work_date)
+    return before.expense if told == (work.expense.currency, work.work_date) else None
 
 
 def _rate_of(books: Books, book: ContractBook, work: Work, currency: str) -> Decimal:
