@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import NamedTuple
 
 from canonical.engine.columns import tax_code
 from canonical.engine.grouping import Draft
@@ -22,30 +21,19 @@ ZERO = Decimal(0)
 _FEE = ChargeKind.FEE
 
 
-class Item(NamedTuple):
-    """A charge with its part of what is computed once on a whole."""
-
-    charge: Charge
-    discount: Decimal = ZERO
-    retained: Decimal = ZERO
-
-
-def by_document(charges: Iterable[Charge]) -> dict[DocumentKey, list[Item]]:
-    """Charges by the document they go on, fees before work."""
-    items = [Item(charge) for charge in sorted(charges, key=_is_work)]
-    columns = {id(item.charge.column): item.charge.column for item in items}
+def by_document(charges: Iterable[Charge]) -> dict[DocumentKey, list[Charge]]:
+    """Charges by the document they go on, fees before work, with their parts of what is computed
+    once on a whole."""
+    mine = sorted(charges, key=_is_work)
+    columns = {id(each.column): each.column for each in mine}
     if any(column.version.labour_discount_percent for column in columns.values()):
-        _discount(items)
+        _discount(mine)
     if any(isinstance(column.line, MilestonesLine) for column in columns.values()):
-        _retain(items)
-    documents: dict[DocumentKey, list[Item]] = {}
-    of_column: dict[int, list[Item]] = {}
-    for item in items:
-        column = item.charge.column
-        mine = of_column.get(id(column))
-        if mine is None:
-            mine = of_column[id(column)] = documents.setdefault(column.key, [])
-        mine.append(item)
+        _retain(mine)
+    documents: dict[DocumentKey, list[Charge]] = {column.key: [] for column in columns.values()}
+    of_column = {place: documents[column.key] for place, column in columns.items()}
+    for charge in mine:
+        of_column[id(charge.column)].append(charge)
     return documents
 
 
@@ -53,38 +41,38 @@ def _is_work(charge: Charge) -> bool:
     return charge.price.work.kind is not _FEE
 
 
-def _discount(items: list[Item]) -> None:
+def _discount(charges: list[Charge]) -> None:
     """A labour discount is computed once on the labour total of a contract, whoever pays; its
     percentage is the one in force on the work date."""
     wholes: dict[tuple[str, str, Decimal], list[int]] = {}
-    for place, (charge, *_rest) in enumerate(items):
-        column = charge.column
-        if column.words.kind is TransactionKind.TIME:
-            key = (column.key.contract, column.key.currency, column.version.labour_discount_percent)
+    for place, charge in enumerate(charges):
+        column, percent = charge.column, charge.column.version.labour_discount_percent
+        if percent and column.words.kind is TransactionKind.TIME:
+            key = (column.key.contract, column.key.currency, percent)
             wholes.setdefault(key, []).append(place)
     for (_contract, currency, percent), places in wholes.items():
-        amounts = [items[place].charge.amount for place in places]
+        amounts = [charges[place].amount for place in places]
         parts = discounts(amounts, percent, minor_unit(currency))
         for place, part in zip(places, parts, strict=True):
-            items[place] = Item(items[place].charge, part)
+            charges[place] = Charge(*charges[place][:6], discount=part)
 
 
-def _retain(items: list[Item]) -> None:
+def _retain(charges: list[Charge]) -> None:
     """A retention is rounded once per milestone, whoever pays, and shared out like the
     milestone."""
     wholes: dict[tuple[str, str], list[int]] = {}
-    for place, (charge, *_rest) in enumerate(items):
+    for place, charge in enumerate(charges):
         if isinstance(charge.column.line, MilestonesLine):
             key = (charge.column.key.contract, charge.price.work.id)
             wholes.setdefault(key, []).append(place)
     for places in wholes.values():
-        first = items[places[0]].charge
+        first = charges[places[0]]
         step = minor_unit(first.column.key.currency)
-        amounts = [items[place].charge.amount for place in places]
+        amounts = [charges[place].amount for place in places]
         kept = round_half_up(sum(amounts, ZERO) * _retained_percent(first) / 100, step)
         if kept:
             for place, part in zip(places, allocate(kept, amounts, step), strict=True):
-                items[place] = items[place]._replace(retained=part)
+                charges[place] = charges[place]._replace(retained=part)
 
 
 def _retained_percent(charge: Charge) -> Decimal:
@@ -94,21 +82,20 @@ def _retained_percent(charge: Charge) -> Decimal:
     return retention_percent(line, charge.price.work.id.removeprefix(f"{line.line_id}/"))
 
 
-def drafts_of(items: Iterable[Item], document: str) -> list[Draft]:
+def drafts_of(charges: Iterable[Charge], document: str) -> list[Draft]:
     """The transactions of one document."""
     found: list[Draft] = []
-    for item in items:
-        found.append(_draft(item, document, len(found) + 1))
-        if item.retained:
-            found.append(_retention(found[-1].transaction, item, len(found) + 1))
+    for charge in charges:
+        found.append(_draft(charge, document, len(found) + 1))
+        if charge.retained:
+            found.append(_retention(found[-1].transaction, charge, len(found) + 1))
     return found
 
 
-def _draft(item: Item, document: str, number: int) -> Draft:
-    charge, discount, _ = item
-    price, amount = charge.price, charge.amount
-    work, words = price.work, charge.column.words
-    unrounded = charge.quantity * price.tariff.rate
+def _draft(charge: Charge, document: str, number: int) -> Draft:
+    price, column, quantity, amount, measure, _, discount, _ = charge
+    work, portion, _, tariff = price
+    words, unrounded = column.words, quantity * tariff.rate
     if words.fx is not None:
         unrounded *= words.fx
     limits: tuple[tuple[str, Decimal], ...] = ()
@@ -119,15 +106,15 @@ def _draft(item: Item, document: str, number: int) -> Draft:
         document,
         *words,
         work.id,
-        price.portion,
+        portion,
         work.work_date,
         period_of(work.work_date),
-        *price.tariff,
-        charge.quantity,
+        *tariff,
+        quantity,
         amount,
         discount,
         amount - discount if discount else amount,
-        charge.measure,
+        measure,
         unrounded,
         limits,
     )
@@ -143,9 +130,9 @@ def _consumed(charge: Charge) -> tuple[tuple[str, Decimal], ...]:
     )
 
 
-def _retention(milestone: Transaction, item: Item, number: int) -> Draft:
+def _retention(milestone: Transaction, charge: Charge, number: int) -> Draft:
     """The negative line below a milestone."""
-    kept, percent, column = item.retained, _retained_percent(item.charge), item.charge.column
+    kept, percent, column = charge.retained, _retained_percent(charge), charge.column
     kind = TransactionKind.RETENTION
     row = milestone._replace(
         id=f"{milestone.document}#{number}",

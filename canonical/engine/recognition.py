@@ -166,9 +166,9 @@ def open_nets(books: Books, book: ContractBook, on: date) -> dict[str, Decimal]:
     nets: dict[str, Decimal] = {}
     if any(each.labour_discount_percent for each in versions):
         for group in by_document(charges).values():
-            for charge, discount, _retained in group:
+            for charge in group:
                 key = charge.price.work.id
-                nets[key] = nets.get(key, ZERO) + charge.amount - discount
+                nets[key] = nets.get(key, ZERO) + charge.amount - charge.discount
         return nets
     for charge in charges:
         key = charge.price.work.id

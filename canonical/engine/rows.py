@@ -118,6 +118,10 @@ class Charge(NamedTuple):
     measure: Decimal
     """In contract currency: what caps count."""
     limits: tuple[Limit, ...]
+    discount: Decimal = ZERO
+    """Its part of the labour discount."""
+    retained: Decimal = ZERO
+    """Its part of a milestone's retention."""
 
 
 class Held(NamedTuple):
