@@ -145,7 +145,7 @@ class Side:
     # -- decisions ---------------------------------------------------------------------------------
 
     def run(self, number: int, now: datetime) -> BillingRun:
-        """Of the month before the last days: all that was worked until now."""
+        """Of the month, and of all that was worked until now."""
         return BillingRun(
             engagement_id=self.version.engagement_id,
             period=period_of(now.date()),
@@ -187,6 +187,10 @@ class Side:
                 connection, Decision(self.contract, f"{self._name}/crash", now, None, True)
             )
             await begun.rollback()
+
+    async def preview(self, now: datetime) -> None:
+        period = period_of(now.date())
+        await self.store.billing.preview(self.version.engagement_id, period, now, now)
 
     async def refusal_of(self, decision: Callable[[Side], Awaitable[None]]) -> str:
         """Take a decision; why it was refused, or an empty text."""

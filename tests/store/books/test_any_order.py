@@ -12,6 +12,7 @@ from functools import partial
 from itertools import count
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -96,13 +97,17 @@ class Stories(RuleBasedStateMachine):
         self._decide_on(kind, number)
 
     @rule(
-        what=st.sampled_from(["a crash", "the same decision", "the same delivery", "a lock"]),
+        what=st.sampled_from(
+            ["a crash", "a preview", "the same decision", "the same delivery", "a lock"]
+        ),
         number=st.integers(0, 1_000),
     )
     def is_interrupted_by(self, what: str, number: int) -> None:
         match what:
             case "a crash":
                 self._changes_nothing(lambda: self.one.crash(self.now))
+            case "a preview":
+                self._changes_nothing(lambda: self.one.preview(self.now))
             case "a lock":
                 self._lock(self._month(1))
             case "the same delivery" if self.waiting:
@@ -230,6 +235,7 @@ def _changed(item: Item, what: str, now: datetime) -> Item:
             return item._replace(approved_at=None if item.approved_at else now)
 
 
+@pytest.mark.timeout(120 * max(1, EXAMPLES // 10))
 def test_a_story_is_kept_the_same_whatever_the_order_in_which_it_came(database_url: str) -> None:
     with asyncio.Runner() as runner:
         Stories.runner = runner
