@@ -50,6 +50,11 @@ async def set_up(
         )
 
 
+async def add_version(engine: AsyncEngine, version: ContractVersion) -> None:
+    async with transaction(engine) as connection:
+        await connection.execute(insert(contract_version), [_version(version)])
+
+
 def code_of(version: ContractVersion) -> str:
     return f"P-{version.contract_id[:CODE_CHARACTERS]}"
 

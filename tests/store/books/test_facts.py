@@ -25,6 +25,7 @@ from canonical.terms.lines import FixedFeeLine, Milestone, MilestonesLine, Sched
 from canonical.terms.policies import RevenueTiming
 from canonical.work import Expense
 from tests import builders as make
+from tests.store.books.seeding import add_version
 from tests.store.conftest import Store
 
 NOVEMBER, DECEMBER = "2026-11", "2026-12"
@@ -157,6 +158,21 @@ async def test_progress_of_a_line_that_is_not_there_is_a_case_too(in_steps: Stor
     await hear(in_steps, reported("100", date(2026, 11, 30)))
     await close(in_steps)
     assert await in_steps.column("SELECT cause FROM exception_case") == ["FactRefused"]
+
+
+async def test_a_fact_that_was_refused_is_heard_when_a_version_has_a_place_for_it(
+    in_steps: Store,
+) -> None:
+    await hear(in_steps, accepted("training"))
+    assert (await bill(in_steps, 1)).transactions == 0
+    (line,) = MILESTONES.lines
+    assert isinstance(line, MilestonesLine)
+    training = Milestone(milestone_id="training", amount=Decimal(500))
+    wider = line.model_copy(update={"milestones": (*line.milestones, training)})
+    changes = {"version": 2, "effective_from": date(2026, 11, 15), "lines": (wider,)}
+    await add_version(in_steps.engine, MILESTONES.model_copy(update=changes))
+    assert (await bill(in_steps, 2)).net == make.euro("450.00")
+    assert await in_steps.is_proven()
 
 
 # -- what the client kept back ---------------------------------------------------------------------
