@@ -7,6 +7,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -267,6 +268,20 @@ async def test_totals_that_differ_are_refused_after_what_was_booked_is_recorded(
         await desk.post()
     standing = await store.invoices.standing(desk.invoice.id)
     assert (standing.number, standing.gross) == ("2026/0001", make.euro("1142.42"))
+    assert await store.column("SELECT posted_in FROM invoice") == [None]
+
+
+async def test_what_the_erp_posted_is_in_our_ledger_once_with_its_date_and_tax(
+    desk: Desk, erp: LyingErp, store: Store
+) -> None:
+    await desk.draft()
+    erp.extra_tax = make.euro("0.01")
+    for _ in range(2):
+        await desk.post()
+    booked = {account: amount for (_, account), amount in (await store.sums()).items()}
+    assert (booked["1100"], booked["2300"]) == (Decimal("1142.41"), Decimal("-182.41"))
+    posted = "SELECT DISTINCT posted_on FROM journal_entry WHERE document <> ''"
+    assert await store.column(posted) == [NOW.date()]
 
 
 async def test_a_cent_of_rounding_per_line_is_the_erps_right(desk: Desk, erp: LyingErp) -> None:
