@@ -20,6 +20,7 @@ from runtime.local.temporal_server import TemporalOptions, TemporalServer
 from runtime.settings import PREFIX, Settings
 from runtime.temporal import connect
 from workers import cli
+from workers.commands import common
 from workers.local.environment import environment_of
 from workers.local.landscape import ENVIRONMENT, Addresses, landscape_document
 from workers.local.secrets import make_secrets
@@ -50,6 +51,8 @@ class Shell:
         self._code = -1
         monkeypatch.setattr(cli, "end_process", self._end)
         monkeypatch.setenv("COLUMNS", "250")
+        # the console keeps the width of the moment in which it was made, before this test
+        monkeypatch.setattr(common.out, "_width", None)
 
     def set(self, **variables: str) -> None:
         for name, value in variables.items():
