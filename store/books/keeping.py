@@ -163,9 +163,11 @@ _OF_ENTRIES: Final = (TransactionKind.TIME, TransactionKind.EXPENSE, Transaction
 _WORDS: Final = text(
     """
     SELECT source || '/' || kind || '/' || external_id AS entry, id::text AS id, revision, source,
-           external_id, body ->> 'person' AS person, body ->> 'person_name' AS person_name,
-           coalesce(body ->> 'task', body ->> 'category') AS task,
-           body ->> 'description' AS description, body ->> 'approved_by' AS approved_by,
+           external_id, coalesce(body ->> 'person', '') AS person,
+           coalesce(body ->> 'person_name', '') AS person_name,
+           coalesce(body ->> 'task', body ->> 'category', '') AS task,
+           coalesce(body ->> 'description', '') AS description,
+           coalesce(body ->> 'approved_by', '') AS approved_by,
            CAST(body ->> 'approved_at' AS timestamptz) AS approved_at
     FROM work_item WHERE id = ANY(:ids)
     """
@@ -181,28 +183,19 @@ def item_of(entry: str) -> WorkItemId:
 async def words_of(
     connection: AsyncConnection, books: Books, transactions: Sequence[Transaction]
 ) -> dict[str, EntryWords]:
-    """What invoices and backups say of the entries of transactions."""
+    """What invoices and backups say of the entries of transactions; the columns are in the order of
+    `EntryWords`."""
     entries = {row.source: row.contract for row in transactions if row.kind in _OF_ENTRIES}
     if not entries:
         return {}
     found = await connection.execute(_WORDS, {"ids": [item_of(each) for each in entries]})
     words: dict[str, EntryWords] = {}
-    for row in found:
-        book = books.contracts[entries[row.entry]]
+    for entry, item, revision, source, external_id, person, person_name, *rest in found:
+        book = books.contracts[entries[entry]]
         # a credit of what was recalled is made when the entry is approved no more
-        work = book.works.get(row.entry) or book.recalled[row.entry]
-        words[row.entry] = EntryWords(
-            item_id=row.id,
-            version=row.revision,
-            source=row.source,
-            external_id=row.external_id,
-            person=row.person or "",
-            person_name=row.person_name or "",
-            role=work.role,
-            task=row.task or "",
-            description=row.description or "",
-            approved_by=row.approved_by or "",
-            approved_at=row.approved_at,
+        role = (book.works.get(entry) or book.recalled[entry]).role
+        words[entry] = EntryWords(
+            item, revision, source, external_id, person, person_name, role, *rest
         )
     return words
 
@@ -238,6 +231,7 @@ def _row(
 ) -> tuple[object, ...]:
     said = words.get(row.source, _FEE)
     contract = ContractId(row.contract)
+    basis = f"contract currency {row.rate_currency}"
     return (
         transaction_id(contract, row.id),
         chapter,
@@ -262,7 +256,7 @@ def _row(
         row.quantity,
         row.rate,
         row.rate_basis,
-        _json(row.beaten),
+        _json(row.beaten) if row.beaten else "[]",
         row.amount,
         row.discount,
         row.net,
@@ -270,8 +264,8 @@ def _row(
         row.currency,
         row.fx,
         row.tax_code,
-        f"contract currency {row.rate_currency}" + (f" x {row.fx:f}" if row.fx else ""),
-        _json({key: str(used) for key, used in row.limits}),
+        f"{basis} x {row.fx:f}" if row.fx else basis,
+        _json({key: str(used) for key, used in row.limits}) if row.limits else "{}",
         row.credit_to.value if row.credit_to else "",
         row.concession,
         row.service_period,

@@ -8,7 +8,7 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import Row, RowMapping, bindparam, select, text
+from sqlalchemy import RowMapping, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,17 +22,21 @@ CHAPTERS_MAX: Final = 100_000
 
 _WORKS: Final = text(
     """
-    SELECT h.chapter_id, h.effect, w.kind,
+    SELECT h.chapter_id, h.effect,
            w.source || '/' || w.kind || '/' || w.external_id AS id,
+           c.contract_id::text AS contract, w.kind,
+           coalesce(v.body ->> 'person', '') AS person, h.role,
+           coalesce(v.body ->> 'task', '') AS task, coalesce(v.body ->> 'line', '') AS line,
+           coalesce(v.body ->> 'legal_entity', '') AS entity,
+           coalesce(v.body ->> 'billable', '') <> 'false' AS billable,
+           coalesce(v.body ->> 'outside_caps', '') <> 'true' AS in_caps,
+           coalesce(v.body ->> 'description', '') AS description,
            CAST(v.body ->> 'work_date' AS date) AS day,
            CAST(v.body ->> 'approved_at' AS timestamptz) AT TIME ZONE :zone AS approved_at,
            CAST(coalesce(v.body ->> 'hours', '1') AS numeric) AS quantity,
-           v.body ->> 'person' AS person, h.role, v.body ->> 'task' AS task,
-           v.body ->> 'line' AS line, v.body ->> 'legal_entity' AS entity,
-           v.body ->> 'billable' AS billable, v.body ->> 'outside_caps' AS outside_caps,
-           v.body ->> 'description' AS description,
            CASE w.kind WHEN 'expense' THEN v.body END AS expense
     FROM book_work h
+    JOIN book_chapter c ON c.id = h.chapter_id
     JOIN work_item w ON w.id = h.item_id
     LEFT JOIN work_item_archive a ON (a.item_id, a.revision) = (h.item_id, h.revision)
     CROSS JOIN LATERAL (SELECT coalesce(a.body, w.body) AS body) v
@@ -83,30 +87,32 @@ async def _works(
     found: dict[str, dict[int, list[Work]]] = {
         effect: defaultdict(list) for effect in ("approved", "gone", "submitted")
     }
-    for row in await connection.execute(_WORKS, {"chapters": list(chapters), "zone": zone}):
-        found[row.effect][row.chapter_id].append(_work(row))
+    rows = await connection.execute(_WORKS, {"chapters": list(chapters), "zone": zone})
+    for chapter, effect, *said, day, approved_at, quantity, body in rows:
+        entry, contract, kind, person, role, task, line, entity, billable, in_caps, text_of = said
+        work = Work(
+            entry,
+            contract,
+            _KINDS[kind],
+            day,
+            approved_at or datetime.combine(day, time.max),
+            quantity,
+            person,
+            role,
+            task,
+            line,
+            entity,
+            billable,
+            in_caps,
+            text_of,
+            # an expense's exchange rate is found when it is told
+            None if body is None else _cost(body),
+        )
+        found[effect][chapter].append(work)
     return found
 
 
-def _work(row: Row[tuple[object, ...]]) -> Work:
-    """Its contract is the chapter's; an expense's exchange rate is found when it is told."""
-    return Work(
-        id=row.id,
-        contract="",
-        kind=ChargeKind(row.kind),
-        work_date=row.day,
-        approved_at=row.approved_at or datetime.combine(row.day, time.max),
-        quantity=row.quantity,
-        person=row.person or "",
-        role=row.role,
-        task=row.task or "",
-        line=row.line or "",
-        entity=row.entity or "",
-        billable=row.billable != "false",
-        in_caps=row.outside_caps != "true",
-        description=row.description or "",
-        expense=None if row.expense is None else _cost(row.expense),
-    )
+_KINDS: Final = {kind.value: kind for kind in ChargeKind}
 
 
 def _cost(body: Mapping[str, str | dict[str, str] | bool]) -> ExpenseCost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import example, given
@@ -104,3 +104,10 @@ def test_different_keys_have_different_ids(one: list[str], other: list[str]) -> 
 def test_a_number_and_its_text_are_one_key(number: int) -> None:
     assert derive("noun", number) == derive("noun", str(number))
     assert UUID(derive("noun", number)).version == 5
+
+
+@given(KEYS)
+def test_an_id_is_the_uuid5_of_its_key(key: list[str]) -> None:
+    root = UUID("5f1c0a52-7e0b-5d6c-9a43-1d2f0c7be601")
+    name = "\x1f".join(part.replace("\x1e", "\x1e0").replace("\x1f", "\x1e1") for part in key)
+    assert derive("noun", *key) == str(uuid5(uuid5(root, "noun"), name))
