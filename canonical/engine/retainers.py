@@ -21,6 +21,7 @@ from canonical.money import minor_unit
 from canonical.rules.pricing import Work
 from canonical.rules.retainer import Allowance, Grant, Use, terms
 from canonical.terms.lines import RetainerLine
+from canonical.terms.policies import RevenueTiming
 
 ZERO = Decimal(0)
 
@@ -126,7 +127,7 @@ def _post(
     on: date,
     event: str,
 ) -> None:
-    if not amount:
+    if not amount or line.revenue is RevenueTiming.ON_INVOICE:
         return
     entity = books.entity(book.terms.entity_of(line, version))
     currency = version.invoice_currency or version.currency

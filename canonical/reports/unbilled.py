@@ -258,6 +258,8 @@ def _retainers(
 ) -> Iterator[Unbilled]:
     """Revenue of each term of a retainer less its fee, where the fee is billed."""
     for line_id, allowance in sorted(book.allowances.items()):
+        if allowance.line.revenue is RevenueTiming.ON_INVOICE:
+            continue
         billed, due = _fees_of(books, book, line_id, nets)
         for term in sorted(due):
             amount = _used(allowance, term, due[term]) - billed.get(term, ZERO)

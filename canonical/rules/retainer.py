@@ -18,7 +18,12 @@ from canonical.terms.lines import RetainerLine, RetainerPeriod, UnusedAtClose
 
 METHOD = "retainer"
 ZERO = Decimal(0)
-_MONTHS = {RetainerPeriod.MONTH: 1, RetainerPeriod.QUARTER: 3, RetainerPeriod.YEAR: 12}
+_MONTHS = {
+    RetainerPeriod.MONTH: 1,
+    RetainerPeriod.QUARTER: 3,
+    RetainerPeriod.HALF_YEAR: 6,
+    RetainerPeriod.YEAR: 12,
+}
 PERIODS_MAX = 1_200
 
 
@@ -53,6 +58,8 @@ def _months_later(day: date, months: int) -> date:
 def _name(period: RetainerPeriod, first: date) -> str:
     if period is RetainerPeriod.YEAR:
         return f"{first:%Y}"
+    if period is RetainerPeriod.HALF_YEAR:
+        return f"{first:%Y}-H{(first.month - 1) // 6 + 1}"
     if period is RetainerPeriod.QUARTER:
         return f"{first:%Y}-Q{(first.month - 1) // 3 + 1}"
     return f"{first:%Y-%m}"

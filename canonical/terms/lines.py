@@ -41,6 +41,7 @@ class LineTerms(Noun):
 class RetainerPeriod(StrEnum):
     MONTH = "month"
     QUARTER = "quarter"
+    HALF_YEAR = "half_year"
     YEAR = "year"
 
 
@@ -71,7 +72,7 @@ class RetainerLine(LineTerms):
     deficit_rolls: bool = False
     """Overage is taken from the next period's hours instead of being billed."""
     unused_at_close: UnusedAtClose = UnusedAtClose.FORFEIT
-    revenue: Literal[RevenueTiming.ON_USE] = RevenueTiming.ON_USE
+    revenue: Literal[RevenueTiming.ON_USE, RevenueTiming.ON_INVOICE] = RevenueTiming.ON_USE
     outside_caps: bool = False
 
 
