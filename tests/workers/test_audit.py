@@ -43,6 +43,11 @@ async def keyed(database_url: str, c2c: Shell) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
+def says(said: str, words: str) -> bool:
+    """Spaces, line breaks and borders aside: how wide the terminal is does not matter."""
+    return "".join(words.split()) in "".join(said.replace("│", " ").split())
+
+
 async def note(engine: AsyncEngine, actor: str = "Ada", entity: str = ENTITY) -> None:
     async with transaction(engine) as connection:
         await trail.note(connection, "invoice/1", "noted", actor=actor, legal_entity=entity)
@@ -60,12 +65,16 @@ async def test_what_is_sealed_verifies_and_what_was_edited_is_named_with_exit_co
     for entity in (ENTITY, ENTITY, ""):
         await note(keyed, entity=entity)
     code, said = await audit(c2c, "seal")
-    assert (code, f"{ENTITY}: 2 rows sealed, it ends with row 2, signed" in said) == (0, True)
+    assert (code, says(said, f"{ENTITY}: 2 rows sealed, it ends with row 2, signed")) == (0, True)
     code, said = await audit(c2c, "verify")
-    assert (code, "2 of 2 chains are whole" in said) == (0, True)
+    assert (code, says(said, "2 of 2 chains are whole")) == (0, True)
     await by_force(keyed, "UPDATE audit_event SET action = 'nothing' WHERE id = 2")
     code, said = await audit(c2c, "verify")
-    assert (code, "row 2 was edited" in said, "1 of 2 chains are whole" in said) == (1, True, True)
+    assert (code, says(said, "row 2 was edited"), says(said, "1 of 2 chains are whole")) == (
+        1,
+        True,
+        True,
+    )
     assert (await audit(c2c, "verify", "--entity", "platform"))[0] == 0
 
 
@@ -92,7 +101,7 @@ async def test_an_export_is_proven_without_the_database_and_without_the_secret(
     proven = await audit(c2c, "verify", "--from-file", file, "--public-key", public.strip())
     assert (proven[0], "1 of 1 chains are whole" in proven[1]) == (0, True)
     code, said = await audit(c2c, "verify", "--from-file", file)
-    assert (code, "no signature is checked" in said) == (0, True)
+    assert (code, says(said, "no signature is checked")) == (0, True)
     await asyncio.to_thread(file.write_text, file.read_text().replace("noted", "noticed"))
     assert (await audit(c2c, "verify", "--from-file", file))[0] == 1
 
@@ -107,7 +116,7 @@ async def test_a_chain_that_vanished_with_its_checkpoints_is_found_by_an_earlier
     await by_force(keyed, "TRUNCATE audit_event, audit_seal, audit_checkpoint, audit_pending")
     assert (await audit(c2c, "verify"))[0] == 0
     code, said = await audit(c2c, "verify", "--witness", file)
-    assert (code, "its tail was cut" in said) == (1, True)
+    assert (code, says(said, "its tail was cut")) == (1, True)
 
 
 async def test_a_person_is_forgotten_by_order_of_somebody_with_a_reason(
@@ -117,7 +126,7 @@ async def test_a_person_is_forgotten_by_order_of_somebody_with_a_reason(
     order = ("--by", "Dee", "--reason", "art. 17")
     assert (await audit(c2c, "forget", "Ada", *order))[0] == 0
     code, said = await audit(c2c, "forget", "Ada", *order)
-    assert (code, "Nobody of this name" in said) == (1, True)
+    assert (code, says(said, "Nobody of this name")) == (1, True)
     assert (await audit(c2c, "forget", "Ada", "--by", " ", "--reason", "x"))[0] == 2
     assert (await audit(c2c, "seal"))[0] == 0
     assert (await audit(c2c, "verify"))[0] == 0
@@ -139,7 +148,7 @@ async def test_what_cannot_be_done_is_told_with_the_reason(
 ) -> None:
     c2c.set(database_url=database_url)
     code, said = await audit(c2c, *arguments)
-    assert (code, reason in said) == (1, True)
+    assert (code, says(said, reason)) == (1, True)
 
 
 async def test_a_case_resolved_on_the_command_line_keeps_who_did_it_encrypted(
@@ -199,7 +208,7 @@ async def test_a_line_is_explained_to_people_by_its_number_in_the_erp(
         "1254.74 EUR",
         "invoice.posted",
     )
-    assert [each for each in shown if each not in said] == []
+    assert [each for each in shown if not says(said, each)] == []
 
 
 async def test_machines_get_the_whole_explanation_with_figures_as_text(
