@@ -41,7 +41,11 @@ RETAINERS: dict[str, tuple[DealLine, Found]] = {
     ),
     "of an odd period": (
         retainer_line(period="fortnight"),
-        Found("period_invalid", "contract.retainer.period", "'month', 'quarter' or 'year'"),
+        Found(
+            "period_invalid",
+            "contract.retainer.period",
+            "'month', 'quarter', 'half_year' or 'year'",
+        ),
     ),
     "without overage rate": (
         retainer_line(overage_rate=None),
